@@ -1,0 +1,60 @@
+# `make run` and `make test` do everything on a fresh machine with Python 3.11+ and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: check run setup dev test test-long bench bench-setup format docs lock clean
+
+check: dev ## format, lint, types, import contract (the default)
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+run: setup ## set up and serve on 127.0.0.1:8000 with the embedded model
+	$(BIN)/auricle serve
+
+setup: $(VENV)/.installed ## the virtual environment, the command `auricle` and the weights
+	$(BIN)/auricle models pull
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Auricle needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -r requirements.lock
+	$(PIP) install --no-deps -e .
+	touch $@
+
+dev: $(VENV)/.installed-dev
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(PIP) install -r requirements-dev.lock
+	touch $@
+
+test: setup dev ## everything but the long campaigns; missing tools skip their tests by name
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: setup dev ## soaks, crash and fuzz campaigns
+	$(BIN)/python -m pytest -m long --timeout 7200
+
+bench-setup: setup dev
+	$(PIP) install -r requirements-bench.lock
+
+bench: bench-setup ## quality and speed against faster-whisper, into bench/results/
+	$(BIN)/python bench/quality.py
+	$(BIN)/python bench/speed.py
+
+format:
+	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench
+
+docs: dev ## regenerate docs/settings.md
+	$(BIN)/python -m auricle.cli settings --markdown > docs/settings.md
+
+lock: ## refresh the lock files (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements-dev.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --group bench -o requirements-bench.lock
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""Container to waveform: decoding, mixing, resampling, log-mel."""

@@ -1,0 +1,1 @@
+"""Recognition engines: utterances in, hypotheses out. They know no HTTP, asyncio or files."""

@@ -1,0 +1,150 @@
+"""The seam between pipelines and engines.
+
+A pipeline knows one function, `Submit`. An engine is the other side: a small stepping machine
+that lives in a worker process and is driven by its loop (`scheduling/worker_process.py`).
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auricle.transcript.model import Segment
+
+SAMPLE_RATE = 16_000
+"""Hz; the rate of every waveform behind the audio room."""
+
+Waveform = NDArray[np.float32]
+"""Mono samples, shape (n_samples,), -1 to 1, at SAMPLE_RATE."""
+
+
+class Priority(IntEnum):
+    """Lower is served first."""
+
+    LIVE = 0
+    INTERACTIVE = 1
+    BATCH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Who asks: the order of service. Work of one `request` is served first in, first out."""
+
+    priority: Priority = Priority.INTERACTIVE
+    tenant: str = ""
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What an engine is given: up to `EngineInfo.max_utterance_s` seconds of mono audio."""
+
+    waveform: Waveform
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.waveform) / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeOptions:
+    """How one utterance is decoded.
+
+    `language` is a two-letter code, or None to detect; `language_hint` is the recording's
+    language so far, which detection overrules only when it is sure. `temperature` None means
+    the engine's own policy. `words` asks for word times.
+    """
+
+    language: str | None = None
+    language_hint: str | None = None
+    temperature: float | None = None
+    words: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What an engine heard in one utterance; segment times are seconds into the utterance.
+
+    `end_s` is how far the hypothesis reaches: what lies behind it was not transcribed and may
+    be submitted again (equal to the utterance's duration when all was heard). `language` and
+    `language_probability` (0..1) say what it was decoded as. `no_speech_probability` is 0..1.
+    """
+
+    segments: tuple[Segment, ...]
+    language: str
+    language_probability: float
+    no_speech_probability: float
+    end_s: float
+    n_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Text of the utterance that is final, to be appended. A batch engine never sends one."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The utterance is done; the deltas before it are a prefix of its text."""
+
+    hypothesis: Hypothesis
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The utterance could not be decoded. `reason` is for the log, never for a client."""
+
+    reason: str
+
+
+DecodeEvent = Delta | Final | Failed
+
+Submit = Callable[[Utterance, DecodeOptions, Ticket], AsyncIterator[DecodeEvent]]
+"""All a pipeline knows of engines: submit an utterance, iterate its events, close to cancel."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine is and can do."""
+
+    name: str
+    max_utterance_s: float
+    languages: tuple[str, ...]
+    slots: int = 1
+    word_times: bool = True
+    context_bias: bool = False
+
+
+class Engine(Protocol):
+    """Decodes the utterances that were joined, a step at a time.
+
+    Blocking and single-threaded: the worker's loop is its only caller. A batch engine does a
+    whole utterance in one step; a stepping engine advances every joined one by a token.
+    """
+
+    @property
+    def info(self) -> EngineInfo:
+        """Name, limits and capabilities."""
+        ...
+
+    def join(self, key: int, utterance: Utterance, options: DecodeOptions) -> None:
+        """Take an utterance; the caller keeps to `info.slots` at once."""
+        ...
+
+    def step(self) -> list[tuple[int, DecodeEvent]]:
+        """Advance; returns the events of this step, `Final` or `Failed` last for a key."""
+        ...
+
+    def cancel(self, key: int) -> None:
+        """Forget an utterance; no event for it follows. Unknown keys are ignored."""
+        ...
+
+    def close(self) -> None:
+        """Release weights and threads."""
+        ...

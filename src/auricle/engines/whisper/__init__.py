@@ -1,0 +1,1 @@
+"""Whisper: weights, features, tokens, decoding."""

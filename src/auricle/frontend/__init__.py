@@ -1,0 +1,1 @@
+"""Container to waveform to speech probabilities, in processes that can be killed."""

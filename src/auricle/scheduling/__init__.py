@@ -1,0 +1,1 @@
+"""Who is served when, and the processes that do the work."""

@@ -1,0 +1,1 @@
+"""Error rates, shared by tests and benchmarks."""

@@ -1,0 +1,1 @@
+"""The dialects on the wire: requests parsed, answers rendered."""

@@ -1,0 +1,210 @@
+"""Settings: one frozen tree, the only reader of environment and files.
+
+Precedence: command-line flag, environment (`AURICLE_…`), file (TOML, `AURICLE_CONFIG` or
+`./auricle.toml`), default. Each setting has one flat name; the environment's is the same in
+capitals behind `AURICLE_`. Unknown names are errors that offer the nearest known one.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from auricle.errors import SettingsError
+
+ENV_PREFIX = "AURICLE_"
+OTHER_ENVIRONMENT = frozenset({"AURICLE_CONFIG", "AURICLE_API_KEY", "AURICLE_URL"})
+"""Names in our prefix that are no server setting: the file's place, and what clients read."""
+TEST_ENVIRONMENT = ("AURICLE_TEST_", "AURICLE_REQUIRE_")
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Several texts; in the environment separated by commas."""
+
+
+def _default_cache_dir() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "auricle"
+
+
+def _default_data_dir() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "auricle"
+
+
+def _n_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Settings(BaseModel):
+    """Everything a deployment can change. `docs/settings.md` is generated from this class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    # Server
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    api_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that may use the API: `key` or `name=key`, separated by commas.",
+    )
+    keys_file: Path | None = Field(
+        None, description="File of further keys, one `name:sha256` of the key a line."
+    )
+    allow_open: bool = Field(
+        False,  # noqa: FBT003
+        description="Serve without keys on an address other than loopback. Know what you do.",
+    )
+    allowed_hosts: Texts = Field(
+        ("localhost", "127.0.0.1", "[::1]"),
+        description="Host names accepted while no key is configured (DNS rebinding).",
+    )
+    cors_origins: Texts = Field(
+        (), description="Origins whose pages may call this server, separated by commas."
+    )
+    grace_s: float = Field(
+        30, ge=0, description="After SIGTERM, how long accepted requests may go on, in seconds."
+    )
+    log_format: str = Field(
+        "console", pattern="^(console|json)$", description="`console` or `json` log lines."
+    )
+
+    # Model
+    model: str = Field(
+        "whisper-base", description="Row of the model table that is served (`auricle models list`)."
+    )
+    model_table: Path | None = Field(
+        None, description="TOML file of further model rows, in the form of the built-in table."
+    )
+    language: str | None = Field(
+        None, pattern=r"^[a-z]{2}$", description="Language of all recordings; unset detects it."
+    )
+    workers: int = Field(
+        default_factory=_n_cores,
+        ge=1,
+        le=256,
+        description="Engine processes, one thread each; default: the number of cores.",
+    )
+    beam_size: int = Field(5, ge=1, le=16, description="Beam width; 1 is greedy, faster.")
+    cache_dir: Path = Field(
+        default_factory=_default_cache_dir, description="Where model weights are kept."
+    )
+    data_dir: Path = Field(
+        default_factory=_default_data_dir, description="Where files and jobs are kept."
+    )
+    weight_sources: Texts = Field(
+        ("cache", "folder", "packages", "hub"),
+        description="Where weights are looked for, in this order.",
+    )
+    weights_dir: Path | None = Field(
+        None, description="Folder with weights, one folder a model (source `folder`)."
+    )
+
+    # Limits
+    max_upload_bytes: int = Field(
+        512 << 20, ge=1, description="Largest recording accepted, in bytes."
+    )
+    max_audio_s: float = Field(
+        3 * 3600, gt=0, description="Longest recording accepted, in decoded seconds."
+    )
+    max_queued_s: float = Field(
+        4 * 3600,
+        gt=0,
+        description="Audio waiting or in work over all requests, in seconds; beyond it: 429.",
+    )
+    max_requests: int = Field(64, ge=1, description="Transcriptions at once; beyond it: 429.")
+    request_timeout_s: float = Field(
+        1800, gt=0, description="Longest a single transcription may take, in seconds."
+    )
+    decoders: int = Field(
+        default_factory=lambda: _n_cores() + 2,
+        ge=1,
+        le=256,
+        description="Processes that decode audio and find speech.",
+    )
+    decoder_memory_bytes: int = Field(
+        1 << 30, ge=256 << 20, description="Address space a decoder may use beyond its start."
+    )
+    fetch_timeout_s: float = Field(
+        60, gt=0, description="Longest a `file_url` download may take, in seconds."
+    )
+    allow_private_urls: bool = Field(
+        False,  # noqa: FBT003
+        description="Fetch `file_url` from private and loopback addresses too.",
+    )
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found = {}
+    for name, value in environ.items():
+        if not name.startswith(ENV_PREFIX) or name in OTHER_ENVIRONMENT:
+            continue
+        if name.startswith(TEST_ENVIRONMENT):
+            continue
+        found[_known(name.removeprefix(ENV_PREFIX).lower(), f"environment variable {name}")] = value
+    return found
+
+
+def _from_file(environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+    named = environ.get("AURICLE_CONFIG")
+    path = Path(named or "auricle.toml")
+    if not named and not path.exists():
+        return {}, ""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"settings file {path} cannot be read: {error}") from error
+    return {_known(name, f"setting in {path}"): value for name, value in table.items()}, str(path)
+
+
+def _known(name: str, what: str) -> str:
+    if name in Settings.model_fields:
+        return name
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise SettingsError(f"unknown {what}{hint}", param=name)
+
+
+def load(
+    flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Settings, dict[str, str]]:
+    """Settings, and for each name where its value came from.
+
+    Args:
+        flags: values from the command line; None values are not set.
+        environ: the environment; default the process's own.
+
+    Raises:
+        SettingsError: an unknown name, or a value that a setting cannot take.
+    """
+    environ = os.environ if environ is None else environ
+    file_values, file_name = _from_file(environ)
+    layers = [
+        (file_values, f"file {file_name}"),
+        (_from_environment(environ), "environment"),
+        ({k: v for k, v in (flags or {}).items() if v is not None}, "flag"),
+    ]
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(Settings.model_fields, "default")
+    for layer, origin in layers:
+        values.update(layer)
+        origins.update(dict.fromkeys(layer, origin))
+    try:
+        return Settings(**values), origins
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise SettingsError(
+            f"setting {name} (from {origins[name]}) has the value {first['input']!r}: {first['msg']}",
+            param=name,
+        ) from error

@@ -1,0 +1,1 @@
+"""Where recordings come from: upload, URL, data URI; each a bounded file."""

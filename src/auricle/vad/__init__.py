@@ -1,0 +1,1 @@
+"""Speech probabilities, and the state machine that turns them into spans."""
