@@ -1,0 +1,93 @@
+"""When a decoding is believed, and what is tried when it is not."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DecodePolicy:
+    """Thresholds of Radford et al. 2022, section 4.5, and our own bounds.
+
+    A result that runs in a loop, whose text repeats itself (`compression_ratio`), or that the
+    model itself holds unlikely (`mean_logprob`) is decoded again. The paper's compression
+    threshold of 2.4 also hits real anaphora ("it was the best of times, it was the worst of
+    times …"); loops are found by `is_loop`, so ours can be looser.
+    """
+
+    beam_size: int = 5
+    temperatures: tuple[float, ...] = (0.0, 0.4, 0.8)
+    max_compression_ratio: float = 3.0
+    min_mean_logprob: float = -1.0
+    max_no_speech_probability: float = 0.6
+    min_context_s: float = 10.0
+    context_margin_s: float = 1.0
+    max_tokens_per_s: float = 25.0
+    max_tokens: int = 224
+
+    def token_cap(self, duration_s: float) -> int:
+        """Tokens a window of that much speech can plausibly need."""
+        return min(self.max_tokens, 24 + round(self.max_tokens_per_s * duration_s))
+
+    def attempts(self, duration_s: float, temperature: float | None) -> Iterator["Attempt"]:
+        """What to try, in order, until one is believed.
+
+        A trimmed context makes Whisper loop now and then: the second attempt gives it the full
+        30 s it was trained on before the temperature rises.
+        """
+        context_s = min(30.0, max(self.min_context_s, duration_s + self.context_margin_s))
+        if temperature:
+            yield Attempt(temperature, context_s)
+            return
+        first, *others = self.temperatures
+        yield Attempt(first, context_s)
+        if context_s < 30.0:
+            yield Attempt(first, 30.0)
+        for other in others:
+            yield Attempt(other, 30.0)
+
+    def believes(self, tokens: Sequence[int], text: str, mean_logprob: float) -> bool:
+        """Whether a result is good enough to be the last attempt."""
+        return (
+            mean_logprob >= self.min_mean_logprob
+            and not is_loop(tokens)
+            and compression_ratio(text) <= self.max_compression_ratio
+        )
+
+    def is_silence(self, no_speech_probability: float, mean_logprob: float) -> bool:
+        """Whether the model itself says that nobody spoke."""
+        return (
+            no_speech_probability > self.max_no_speech_probability
+            and mean_logprob < self.min_mean_logprob
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One decoding: sampling temperature (0 is beam search) and encoder context in seconds."""
+
+    temperature: float
+    context_s: float
+
+
+def compression_ratio(text: str) -> float:
+    """How well the text compresses; above about 2.4 it repeats itself."""
+    raw = text.encode()
+    return len(raw) / len(zlib.compress(raw)) if raw else 0.0
+
+
+def is_loop(tokens: Sequence[int]) -> bool:
+    """Whether the tokens end in a run that repeats at least four times over eight tokens."""
+    return loop_start(tokens) is not None
+
+
+def loop_start(tokens: Sequence[int], *, max_period: int = 24) -> int | None:
+    """Where the second round of a final loop begins, or None; what lies before it is kept."""
+    n = len(tokens)
+    for period in range(1, min(max_period, n // 4) + 1):
+        repeated = 0
+        while repeated < n - period and tokens[-1 - repeated] == tokens[-1 - repeated - period]:
+            repeated += 1
+        if repeated >= max(3 * period, 8):
+            return n - repeated
+    return None
