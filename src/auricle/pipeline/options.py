@@ -1,0 +1,21 @@
+"""How a recording is transcribed: what a caller may choose."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Granularity = Literal["segment", "word"]
+"""What a time is given for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeOptions:
+    """The caller's choices for one recording.
+
+    `language` is a two-letter code in lower case, or None to detect it. `temperature` is the
+    sampling temperature, 0..2, or None for the engine's own policy. With a `granularity` the
+    events hold `SegmentCompleted`; with `word` their segments hold words.
+    """
+
+    language: str | None = None
+    temperature: float | None = None
+    granularity: Granularity | None = None
