@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -171,7 +172,9 @@ class Child:
 
     async def kill(self) -> int:
         """End the process at once and reap it; returns its exit status. Safe to call again."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            # Not Process.kill(): it polls, which steals the exit status from asyncio's watcher.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
         self._stdin.close()
         return await self._process.wait()

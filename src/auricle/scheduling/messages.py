@@ -1,0 +1,131 @@
+"""What the API process and an engine worker say to each other, as frame headers.
+
+To the worker: `join` (payload: float32 samples) and `cancel`. From it: `ready` once, `fatal`
+when it cannot start, `event` for each decode event, `cancelled` when a live key was dropped.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from auricle.engines.protocol import (
+    DecodeEvent,
+    DecodeOptions,
+    Delta,
+    EngineInfo,
+    Failed,
+    Final,
+    Hypothesis,
+)
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Join(_Message):
+    """Decode this utterance; the payload holds its samples."""
+
+    op: Literal["join"] = "join"
+    key: int
+    options: DecodeOptions
+
+
+class Cancel(_Message):
+    """Nobody waits for this key any more."""
+
+    op: Literal["cancel"] = "cancel"
+    key: int
+
+
+class Ready(_Message):
+    """The weights are loaded and a first inference went through."""
+
+    op: Literal["ready"] = "ready"
+    info: EngineInfo
+
+
+class Fatal(_Message):
+    """The engine cannot be built; the process ends after this."""
+
+    op: Literal["fatal"] = "fatal"
+    reason: str
+
+
+class DeltaSent(_Message):
+    """See `Delta`."""
+
+    op: Literal["delta"] = "delta"
+    key: int
+    text: str
+
+    def event(self) -> DecodeEvent:
+        """The decode event this carries."""
+        return Delta(self.text)
+
+
+class FinalSent(_Message):
+    """See `Final`."""
+
+    op: Literal["final"] = "final"
+    key: int
+    hypothesis: Hypothesis
+
+    def event(self) -> DecodeEvent:
+        """The decode event this carries."""
+        return Final(self.hypothesis)
+
+
+class FailedSent(_Message):
+    """See `Failed`."""
+
+    op: Literal["failed"] = "failed"
+    key: int
+    reason: str
+
+    def event(self) -> DecodeEvent:
+        """The decode event this carries."""
+        return Failed(self.reason)
+
+
+class Cancelled(_Message):
+    """A live key was dropped; its slot is free."""
+
+    op: Literal["cancelled"] = "cancelled"
+    key: int
+
+
+ToWorker = Join | Cancel
+FromWorker = Ready | Fatal | DeltaSent | FinalSent | FailedSent | Cancelled
+
+_TO_WORKER: TypeAdapter[ToWorker] = TypeAdapter(Annotated[ToWorker, Field(discriminator="op")])
+_FROM_WORKER: TypeAdapter[FromWorker] = TypeAdapter(
+    Annotated[FromWorker, Field(discriminator="op")]
+)
+
+
+def to_header(message: _Message) -> dict[str, Any]:
+    """The message as a frame header."""
+    return message.model_dump(mode="json")
+
+
+def parse_to_worker(header: Mapping[str, Any]) -> ToWorker:
+    """A header that the worker received; ValidationError (a ValueError) if it is none."""
+    return _TO_WORKER.validate_python(header)
+
+
+def parse_from_worker(header: Mapping[str, Any]) -> FromWorker:
+    """A header that the API process received; ValidationError (a ValueError) if it is none."""
+    return _FROM_WORKER.validate_python(header)
+
+
+def carry(key: int, event: DecodeEvent) -> DeltaSent | FinalSent | FailedSent:
+    """The message that carries a decode event."""
+    match event:
+        case Delta(text):
+            return DeltaSent(key=key, text=text)
+        case Final(hypothesis):
+            return FinalSent(key=key, hypothesis=hypothesis)
+        case Failed(reason):
+            return FailedSent(key=key, reason=reason)

@@ -1,0 +1,109 @@
+"""An engine worker: `python -m auricle.scheduling.worker_process SPEC`.
+
+One engine, one thread of work. A second thread only reads, so that the parent's writes never
+wait for a decoding, and so that the parent's death ends the process at once.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+
+import numpy as np
+
+from auricle.engines.protocol import SAMPLE_RATE, DecodeOptions, Engine, Failed, Final, Utterance
+from auricle.engines.registry import ENGINES, EngineSpec
+from auricle.processes import ChildChannel, Frame
+from auricle.scheduling.messages import (
+    Cancelled,
+    Fatal,
+    Join,
+    Ready,
+    carry,
+    parse_to_worker,
+    to_header,
+)
+
+WARM_UP_KEY = -1
+WARM_UP_S = 1.0
+
+
+class WorkerLoop:
+    """Feeds an engine from an inbox and sends its events."""
+
+    def __init__(self, engine: Engine, channel: ChildChannel) -> None:
+        self._engine = engine
+        self._channel = channel
+        self._inbox: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+        self._live: set[int] = set()
+
+    def read_forever(self) -> None:
+        """Move frames to the inbox until the parent is gone; then end the process."""
+        while (frame := self._channel.read()) is not None:
+            self._inbox.put(frame)
+        os._exit(0)  # nobody is left to hear of anything
+
+    def run(self) -> None:
+        """Work for ever."""
+        while True:
+            self._take_messages()
+            for key, event in self._engine.step():
+                if isinstance(event, Final | Failed):
+                    self._live.discard(key)
+                self._channel.write(to_header(carry(key, event)))
+
+    def _take_messages(self) -> None:
+        """All that has arrived; waits for one if there is nothing to do."""
+        if not self._live:
+            self._handle(self._inbox.get())
+        while not self._inbox.empty():
+            self._handle(self._inbox.get())
+
+    def _handle(self, frame: Frame) -> None:
+        message = parse_to_worker(frame.header)
+        if isinstance(message, Join):
+            waveform = np.frombuffer(frame.payload, np.float32)
+            self._live.add(message.key)
+            self._engine.join(message.key, Utterance(waveform), message.options)
+        elif message.key in self._live:
+            self._live.discard(message.key)
+            self._engine.cancel(message.key)
+            self._channel.write(to_header(Cancelled(key=message.key)))
+
+
+def warm_up(engine: Engine) -> None:
+    """Decode a second of faint noise: proof that inference works. Raises RuntimeError if not."""
+    noise = np.random.default_rng(0).standard_normal(int(WARM_UP_S * SAMPLE_RATE))
+    utterance = Utterance((noise * 1e-3).astype(np.float32))
+    engine.join(WARM_UP_KEY, utterance, DecodeOptions(language=engine.info.languages[0]))
+    while True:
+        for _, event in engine.step():
+            if isinstance(event, Failed):
+                raise RuntimeError(event.reason)  # noqa: TRY004 (no type is at fault)
+            if isinstance(event, Final):
+                return
+
+
+def main() -> int:
+    """Build the engine, prove it, say so, and work until the parent is gone."""
+    channel = ChildChannel.on_stdio()
+    try:
+        spec = EngineSpec(**json.loads(sys.argv[1]))
+        engine = ENGINES[spec.engine](spec)
+        warm_up(engine)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the parent must hear of it)
+        channel.write(to_header(Fatal(reason=f"{type(error).__name__}: {error}")))
+        return 1
+    loop = WorkerLoop(engine, channel)
+    threading.Thread(target=loop.read_forever, daemon=True).start()
+    channel.write(to_header(Ready(info=engine.info)))
+    try:
+        loop.run()
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
