@@ -4,7 +4,7 @@ A pipeline knows one function, `Submit`. An engine is the other side: a small st
 that lives in a worker process and is driven by its loop (`scheduling/worker_process.py`).
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -105,7 +105,7 @@ class Failed:
 
 DecodeEvent = Delta | Final | Failed
 
-Submit = Callable[[Utterance, DecodeOptions, Ticket], AsyncIterator[DecodeEvent]]
+Submit = Callable[[Utterance, DecodeOptions, Ticket], AsyncGenerator[DecodeEvent, None]]
 """All a pipeline knows of engines: submit an utterance, iterate its events, close to cancel."""
 
 

@@ -1,7 +1,7 @@
 """Whisper on CTranslate2, int8: a batch engine, one utterance a step."""
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -129,8 +129,10 @@ class CTranslate2Whisper:
         if options.language is not None:
             return options.language, 1.0
         found = self._model.detect_language(features)[0]
-        probabilities = {token[2:-2]: float(p) for token, p in found}
-        language, probability = max(probabilities.items(), key=lambda item: item[1])
+        probabilities = Counter[str]()
+        for token, probability in found:
+            probabilities[self._tokenizer.language_of(token)] += float(probability)
+        language, probability = probabilities.most_common(1)[0]
         hint = options.language_hint
         if hint is not None and hint in probabilities and probability < SURE_OF_ANOTHER_LANGUAGE:
             return hint, probabilities[hint]
@@ -240,7 +242,6 @@ def _languages(folder: Path, tokenizer: WhisperTokenizer) -> tuple[str, ...]:
     if not tokenizer.is_multilingual:
         return ("en",)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    first, last = min(config["lang_ids"]), max(config["lang_ids"])
-    return tuple(
-        token[2:-2] for token in map(tokenizer.token, range(first, last + 1)) if token is not None
-    )
+    tokens = (tokenizer.token(language_id) for language_id in sorted(config["lang_ids"]))
+    languages = (tokenizer.language_of(token) for token in tokens if token is not None)
+    return tuple(dict.fromkeys(languages))

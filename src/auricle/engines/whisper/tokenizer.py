@@ -10,6 +10,10 @@ MULTILINGUAL_EOT = 50257  # 50256 in the English-only vocabulary
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "km", "bo", "yue"})
 """Languages written without spaces between words."""
 
+_ISO_639_1 = {"jw": "jv", "yue": "zh"}
+"""Whisper's own codes that have a two-letter standard one."""
+_WHISPER = {"jv": "jw"}
+
 _REPLACEMENT = "\ufffd"  # what an unfinished UTF-8 character decodes to
 
 
@@ -39,7 +43,13 @@ class WhisperTokenizer:
 
     def language_token(self, language: str) -> int:
         """The id of `<|en|>` and its like; ValueError for a language the model lacks."""
-        return self._id(f"<|{language}|>")
+        return self._id(f"<|{_WHISPER.get(language, language)}|>")
+
+    @staticmethod
+    def language_of(token: str) -> str:
+        """The language a token such as `<|en|>` stands for: two letters wherever there are."""
+        code = token[2:-2]
+        return _ISO_639_1.get(code, code)
 
     @property
     def is_multilingual(self) -> bool:

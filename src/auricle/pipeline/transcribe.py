@@ -1,0 +1,205 @@
+"""One recording, from blocks of audio to transcript events: the only path there is.
+
+blocks -> spans of speech -> windows -> hypotheses, several at once -> events, in order.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from auricle.engines.protocol import (
+    SAMPLE_RATE,
+    DecodeOptions,
+    Delta,
+    Failed,
+    Hypothesis,
+    Submit,
+    Ticket,
+    Utterance,
+)
+from auricle.errors import EngineFailed
+from auricle.frontend.pool import Block, RecordingEnd
+from auricle.pipeline.assembly import TranscriptAssembly
+from auricle.pipeline.in_order import in_order
+from auricle.pipeline.options import TranscribeOptions
+from auricle.pipeline.windows import Window, WindowOptions, WindowPacker
+from auricle.transcript.events import Completed, TranscriptEvent
+from auricle.vad.segmenter import Segmenter, SegmenterOptions
+
+MISSED_SPEECH_S = 1.0
+"""Speech behind the end of a hypothesis from which its tail is decoded again."""
+MIN_PROGRESS_S = 1.0
+"""A tail is only decoded again if the hypothesis got at least that far."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A window, or the rest of one, and what was heard in it."""
+
+    window: Window
+    hypothesis: Hypothesis
+
+
+@dataclass(slots=True)
+class _Recording:
+    """What is learnt about the recording on the way. Owner: one transcription."""
+
+    end: RecordingEnd | None = None
+    hint: str | None = None
+    hint_known: asyncio.Event = field(default_factory=asyncio.Event)
+    inference_s: float = 0.0
+
+
+class Transcriber:
+    """Transcribes recordings with the engine behind `submit`; holds no state between them."""
+
+    def __init__(
+        self,
+        submit: Submit,
+        *,
+        max_in_flight: int,
+        window_options: WindowOptions | None = None,
+        segmenter_options: SegmenterOptions | None = None,
+    ) -> None:
+        """Configure.
+
+        Args:
+            submit: the engine side of the seam.
+            max_in_flight: windows of one recording that are with the engine at once.
+            window_options: how utterances are packed; default: `WindowOptions()`.
+            segmenter_options: how speech is cut; default: `SegmenterOptions()`.
+        """
+        self._submit = submit
+        self._max_in_flight = max_in_flight
+        self._window_options = window_options or WindowOptions()
+        self._segmenter_options = segmenter_options or SegmenterOptions()
+
+    async def transcribe(
+        self,
+        blocks: AsyncIterable[Block | RecordingEnd],
+        options: TranscribeOptions,
+        ticket: Ticket,
+    ) -> AsyncGenerator[TranscriptEvent, None]:
+        """The events of one recording; closing the generator cancels its work.
+
+        Raises:
+            AuricleError: what reading the recording raised, or EngineFailed.
+        """
+        started_s = time.monotonic()
+        recording = _Recording()
+        assembly = TranscriptAssembly(
+            announce_language=options.language is None,
+            keep_segments=options.granularity is not None,
+        )
+
+        def work(index: int, window: Window) -> AsyncGenerator[Delta | _Heard, None]:
+            return self._hear(index, window, options, ticket, recording)
+
+        heard = in_order(self._windows(blocks, recording), work, self._max_in_flight)
+        async with aclosing(heard):
+            async for item in heard:
+                if isinstance(item, Delta):
+                    events = assembly.add_delta(item.text)
+                else:
+                    events = assembly.add_window(item.window, item.hypothesis)
+                    recording.hint = assembly.language
+                for event in events:
+                    yield event
+        end = recording.end
+        if end is None:
+            raise EngineFailed("bug: a recording ended without its RecordingEnd")
+        timings = {
+            "decode_s": end.decode_s,
+            "vad_s": end.vad_s,
+            "inference_s": recording.inference_s,
+            "total_s": time.monotonic() - started_s,
+        }
+        yield Completed(assembly.transcript(end.n_samples / SAMPLE_RATE, end.notices, timings))
+
+    async def _windows(
+        self, blocks: AsyncIterable[Block | RecordingEnd], recording: _Recording
+    ) -> AsyncIterator[Window]:
+        segmenter = Segmenter(self._segmenter_options)
+        packer = WindowPacker(self._window_options)
+        async for block in blocks:
+            if isinstance(block, RecordingEnd):
+                recording.end = block
+                break
+            packer.add_audio(block.waveform)
+            for span in segmenter.feed(block.speech):
+                for window in packer.add_span(span):
+                    yield window
+            for window in packer.settle(segmenter.earliest_start):
+                yield window
+        n_samples = recording.end.n_samples if recording.end is not None else 0
+        for span in segmenter.finish(n_samples):
+            for window in packer.add_span(span):
+                yield window
+        for window in packer.finish():
+            yield window
+
+    async def _hear(
+        self,
+        index: int,
+        window: Window,
+        options: TranscribeOptions,
+        ticket: Ticket,
+        recording: _Recording,
+    ) -> AsyncGenerator[Delta | _Heard, None]:
+        """Deltas and hypotheses of a window; what a hypothesis leaves out is heard again.
+
+        Unless the caller named the language, the first window goes alone: it tells the others
+        what language to expect.
+        """
+        if index > 0 and options.language is None:
+            await recording.hint_known.wait()
+        try:
+            rest: Window | None = window
+            while rest is not None:
+                async with aclosing(self._decode(rest, options, ticket, recording)) as events:
+                    async for event in events:
+                        yield event
+                        rest = _missed(event) if isinstance(event, _Heard) else rest
+        finally:
+            recording.hint_known.set()
+
+    async def _decode(
+        self,
+        window: Window,
+        options: TranscribeOptions,
+        ticket: Ticket,
+        recording: _Recording,
+    ) -> AsyncGenerator[Delta | _Heard, None]:
+        """Deltas of a window, then what was heard in it."""
+        decode_options = DecodeOptions(
+            language=options.language,
+            language_hint=recording.hint,
+            temperature=options.temperature,
+            words=options.granularity == "word",
+        )
+        started_s = time.monotonic()
+        utterance = Utterance(window.waveform)
+        async with aclosing(self._submit(utterance, decode_options, ticket)) as events:
+            async for event in events:
+                if isinstance(event, Delta):
+                    yield event
+                elif isinstance(event, Failed):
+                    raise EngineFailed(event.reason)
+                else:
+                    recording.inference_s += time.monotonic() - started_s
+                    hypothesis = event.hypothesis
+                    if recording.hint is None and hypothesis.segments:
+                        recording.hint = hypothesis.language
+                    yield _Heard(window, hypothesis)
+
+
+def _missed(heard: _Heard) -> Window | None:
+    """The part of a window that its hypothesis stopped before, if there is speech in it."""
+    window, hypothesis = heard.window, heard.hypothesis
+    if hypothesis.end_s < MIN_PROGRESS_S or not hypothesis.segments:
+        return None
+    if window.speech_after_s(hypothesis.end_s) < MISSED_SPEECH_S:
+        return None
+    return window.tail(hypothesis.end_s)

@@ -1,0 +1,203 @@
+"""Utterances packed into the windows an engine is given, and times mapped back.
+
+Whisper costs the same for a second as for thirty, so utterances of one recording share a
+window. Pauses inside are kept up to a second, the rest of a long pause is left out: that reads
+as continuous speech, wastes little and costs no words. Windows end in pauses.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from auricle.engines.protocol import SAMPLE_RATE, Waveform
+from auricle.vad.segmenter import Span
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOptions:
+    """Lengths in seconds.
+
+    A window is closed before it would exceed `max_s`, and from `enough_s` on at the first
+    pause of `long_pause_s`. The first window of a recording is closed at any pause once it
+    holds `first_s`: its text is what the caller waits for.
+    """
+
+    max_s: float = 30.0
+    enough_s: float = 22.0
+    long_pause_s: float = 0.8
+    first_s: float = 6.0
+    kept_pause_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of the recording inside a window; all in samples.
+
+    `at` is where it lies in the window, `start` where it lies in the recording. `speech` are
+    the spans of speech in it, on the recording's clock.
+    """
+
+    at: int
+    start: int
+    n_samples: int
+    speech: tuple[Span, ...]
+
+    @property
+    def end(self) -> int:
+        """First sample of the recording behind it."""
+        return self.start + self.n_samples
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is sent to the engine, and how its clock relates to the recording's."""
+
+    waveform: Waveform
+    pieces: tuple[Piece, ...]
+
+    @property
+    def start_s(self) -> float:
+        """Where it begins in the recording, in seconds."""
+        return self.pieces[0].start / SAMPLE_RATE
+
+    @property
+    def end_s(self) -> float:
+        """Where it ends in the recording, in seconds."""
+        return self.pieces[-1].end / SAMPLE_RATE
+
+    @property
+    def duration_s(self) -> float:
+        """Its own length, in seconds."""
+        return len(self.waveform) / SAMPLE_RATE
+
+    def to_recording_s(self, seconds: float, *, is_end: bool = False) -> float:
+        """A time in the window as a time of the recording.
+
+        Where two pieces meet, an end belongs to the earlier and a start to the later one.
+        """
+        sample = round(seconds * SAMPLE_RATE)
+        starts = [piece.at for piece in self.pieces]
+        i = max(0, bisect_right(starts, sample - 1 if is_end else sample) - 1)
+        piece = self.pieces[i]
+        return (piece.start + min(max(0, sample - piece.at), piece.n_samples)) / SAMPLE_RATE
+
+    def speech_after_s(self, seconds: float) -> float:
+        """How much speech lies behind a time in the window, in seconds."""
+        at = round(self.to_recording_s(seconds) * SAMPLE_RATE)
+        spans = (span for piece in self.pieces for span in piece.speech)
+        return sum(max(0, span.end - max(span.start, at)) for span in spans) / SAMPLE_RATE
+
+    def tail(self, seconds: float) -> "Window":
+        """What lies behind a time in the window, as a window of its own."""
+        cut = min(round(seconds * SAMPLE_RATE), len(self.waveform) - 1)
+        pieces = []
+        for piece in self.pieces:
+            skipped = max(0, cut - piece.at)
+            if skipped < piece.n_samples:
+                start = piece.start + skipped
+                speech = tuple(
+                    Span(max(span.start, start), span.end)
+                    for span in piece.speech
+                    if span.end > start
+                )
+                at = max(0, piece.at - cut)
+                pieces.append(Piece(at, start, piece.n_samples - skipped, speech))
+        return Window(self.waveform[cut:], tuple(pieces))
+
+
+class WindowPacker:
+    """Collects audio and spans of speech, gives windows. Pure state; owner: one transcription.
+
+    It holds the audio since the oldest span that is not yet in a window, and a second before.
+    """
+
+    def __init__(self, options: WindowOptions) -> None:
+        self._options = options
+        self._audio: list[Waveform] = []
+        self._audio_start = 0  # sample of the recording where _audio begins
+        self._audio_end = 0
+        self._spans: list[Span] = []
+        self._is_first = True
+
+    def add_audio(self, waveform: Waveform) -> None:
+        """The next samples of the recording."""
+        self._audio.append(waveform)
+        self._audio_end += len(waveform)
+
+    def add_span(self, span: Span) -> list[Window]:
+        """The next span of speech, whose audio is already there; the windows it completes."""
+        windows = []
+        if self._spans and self._is_full(span):
+            windows.append(self._close())
+        self._spans.append(span)
+        return windows
+
+    def finish(self) -> list[Window]:
+        """No more speech follows; the last window, if there is any."""
+        return [self._close()] if self._spans else []
+
+    def settle(self, speech_from: int) -> list[Window]:
+        """No speech can begin before a sample: close what waits for nothing, drop old audio."""
+        windows = []
+        if self._spans and self._is_first:
+            pause_s = (speech_from - self._spans[-1].end) / SAMPLE_RATE
+            if pause_s >= self._options.kept_pause_s and self._length_s() >= self._options.first_s:
+                windows.append(self._close())
+        self._drop_before(self._spans[0].start if self._spans else speech_from)
+        return windows
+
+    def _is_full(self, span: Span) -> bool:
+        options = self._options
+        pause_s = (span.start - self._spans[-1].end) / SAMPLE_RATE
+        length_s = self._length_s()
+        added_s = min(pause_s, options.kept_pause_s) + (span.end - span.start) / SAMPLE_RATE
+        if length_s + added_s > options.max_s:
+            return True
+        if self._is_first:
+            return length_s >= options.first_s
+        return length_s >= options.enough_s and pause_s >= options.long_pause_s
+
+    def _length_s(self) -> float:
+        return sum(end - start for start, end, _ in self._runs(self._spans)) / SAMPLE_RATE
+
+    def _runs(self, spans: Sequence[Span]) -> list[tuple[int, int, list[Span]]]:
+        """Stretches of the recording to keep: spans, with short pauses whole, long ones cut."""
+        kept = round(self._options.kept_pause_s * SAMPLE_RATE)
+        runs: list[tuple[int, int, list[Span]]] = []
+        for span in spans:
+            if runs and span.start - runs[-1][1] <= kept:
+                start, _, inside = runs[-1]
+                runs[-1] = (start, span.end, [*inside, span])
+            elif runs:
+                start, end, inside = runs[-1]
+                runs[-1] = (start, end + kept // 2, inside)
+                runs.append((span.start - kept // 2, span.end, [span]))
+            else:
+                runs.append((span.start, span.end, [span]))
+        return runs
+
+    def _close(self) -> Window:
+        pieces, at = [], 0
+        for start, end, inside in self._runs(self._spans):
+            pieces.append(Piece(at, start, end - start, tuple(inside)))
+            at += end - start
+        audio = self._joined_audio()
+        origin = self._audio_start
+        waveform = np.concatenate([audio[p.start - origin : p.end - origin] for p in pieces])
+        self._spans = []
+        self._is_first = False
+        self._drop_before(pieces[-1].end)
+        return Window(waveform, tuple(pieces))
+
+    def _joined_audio(self) -> Waveform:
+        if len(self._audio) > 1:
+            self._audio = [np.concatenate(self._audio)]
+        return self._audio[0]
+
+    def _drop_before(self, sample: int) -> None:
+        """Forget blocks that lie more than a kept pause before a sample."""
+        keep_from = sample - round(self._options.kept_pause_s * SAMPLE_RATE)
+        while self._audio and self._audio_start + len(self._audio[0]) <= keep_from:
+            self._audio_start += len(self._audio.pop(0))
