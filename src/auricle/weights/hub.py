@@ -77,7 +77,7 @@ def _client() -> ModuleType:
         client = importlib.import_module("huggingface_hub")
     except ImportError as error:
         raise NotObtained("the hub's client is missing: `pip install auricle[hub]`") from error
-    client.utils.disable_progress_bars()
+    importlib.import_module("huggingface_hub.utils").disable_progress_bars()
     return client
 
 

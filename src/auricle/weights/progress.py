@@ -92,7 +92,7 @@ class Bars:
             self._bar = None
 
 
-def progress_on(stream: TextIO) -> Progress:
+def progress_for(stream: TextIO) -> Progress:
     """Bars when the stream is a terminal, else lines."""
     return Bars(stream) if stream.isatty() else Lines(stream)
 

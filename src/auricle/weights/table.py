@@ -12,6 +12,9 @@ from pydantic import ValidationError
 from auricle.errors import SettingsError
 from auricle.weights.row import ModelRow, row_of_folder, row_of_hub
 
+VAD_MODEL = "silero-vad"
+"""The row of the network that finds speech; every server needs it beside its model."""
+
 _KEYS = frozenset({"contract_ids", "language_sets", "models"})
 
 
