@@ -4,13 +4,17 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _BESIDE_THE_PROJECT = Path(__file__).resolve().parents[2] / "shared" / "speech"
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One line of a manifest. `reference` is None without a transcript, "" without speech."""
+    """One line of a manifest. `reference` is None without a transcript, "" without speech.
+
+    `duration_s` is 0 where the manifest knows none (files that are no audio).
+    """
 
     id: str
     path: Path
@@ -42,13 +46,12 @@ def read_manifest(path: Path) -> list[Recording]:
     return [_parse(json.loads(line), path.parent) for line in lines if line.strip()]
 
 
-def _parse(row: dict[str, object], folder: Path) -> Recording:
-    reference = row.get("reference")
+def _parse(row: dict[str, Any], folder: Path) -> Recording:
     return Recording(
-        id=str(row["id"]),
-        path=folder / str(row["path"]),
-        kind=str(row["kind"]),
-        language=str(row["language"]),
-        duration_s=float(str(row["duration_s"])),
-        reference=None if reference is None else str(reference),
+        id=row["id"],
+        path=folder / row["path"],
+        kind=row["kind"],
+        language=row["language"],
+        duration_s=row["duration_s"] or 0.0,
+        reference=row.get("reference"),
     )

@@ -50,10 +50,12 @@ def test_tables_are_aligned_markdown() -> None:
 
 def test_a_manifest_is_found_by_folder_or_file_and_read(tmp_path: Path) -> None:
     row = {"id": "a", "path": "x/a.flac", "kind": "lid", "language": "ko", "duration_s": 1.5}
+    hostile = {"id": "h", "path": "h", "kind": "hostile", "language": "none", "duration_s": None}
     path = tmp_path / "manifest.jsonl"
-    path.write_text(json.dumps({**row, "reference": None}) + "\n\n")
+    path.write_text(json.dumps({**row, "reference": None}) + "\n\n" + json.dumps(hostile))
     assert find_manifest(str(tmp_path)) == find_manifest(str(path)) == path
-    (recording,) = read_manifest(path)
+    recording, no_audio = read_manifest(path)
+    assert no_audio.duration_s == 0
     assert recording.path == tmp_path / "x" / "a.flac"
     assert (recording.duration_s, recording.reference) == (1.5, None)
 
