@@ -99,7 +99,7 @@ def transcribe_all(
 ) -> list[Outcome]:
     """Every recording by every system in turn, recorded as soon as it is scored."""
     outcomes: list[Outcome] = []
-    with tqdm(total=sum(r.duration_s for r in recordings), unit="s", file=sys.stderr) as bar:
+    with tqdm(total=sum(r.duration_s for r in recordings), unit="s", disable=None) as bar:
         for recording in recordings:
             bar.set_description(recording.kind)
             answers = {name: system.transcribe(recording) for name, system in systems.items()}

@@ -62,10 +62,10 @@ def main() -> int:
         for system in systems:
             system.transcribe(short)
         runs = Runs(systems, normalizers, recorder, server_pid=server.pid)
-        with tqdm(total=options.rounds + options.short_rounds, file=sys.stderr) as bar:
+        with tqdm(total=options.rounds + options.short_rounds, disable=None) as bar:
             on_short = runs.measure([short], options.short_rounds, bar.update)
             on_long = runs.measure(long, options.rounds, bar.update)
-    report(on_long, on_short)
+    report(on_long, on_short, recorder)
     print(f"\nresults: {recorder.path.name}")
     return report_troubles([*on_long, *on_short])
 
@@ -158,18 +158,23 @@ class Runs:
         return own_cpu_s() + (server_s or 0.0)
 
 
-def report(on_long: Sequence[Measurement], on_short: Sequence[Measurement]) -> None:
-    """Print the tables: median over the rounds, smallest and largest behind it."""
+Table = tuple[list[str], list[list[str]]]
+
+
+def report(
+    on_long: Sequence[Measurement], on_short: Sequence[Measurement], recorder: Recorder
+) -> None:
+    """Print and record the tables: median over the rounds, smallest and largest behind it."""
+    tables: dict[str, Table] = {}
     if on_long:
         n_recordings = len({m.recording.id for m in on_long})
-        print(f"\n{n_recordings} long recordings, one at a time\n{format_table(*speeds(on_long))}")
-        print(f"\nTime to the first text\n{format_table(*first_texts(on_long))}")
+        tables[f"{n_recordings} long recordings, one at a time"] = speeds(on_long)
+        tables["Time to the first text, and its part of the total"] = first_texts(on_long)
     if on_short:
-        duration_s = on_short[0].recording.duration_s
-        print(f"\nOne utterance of {duration_s:.1f} s\n{format_table(*latencies(on_short))}")
-
-
-Table = tuple[list[str], list[list[str]]]
+        tables[f"One utterance of {on_short[0].recording.duration_s:.1f} s"] = latencies(on_short)
+    for title, (header, rows) in tables.items():
+        print(f"\n{title}\n{format_table(header, rows)}")
+        recorder.write("table", {"title": title, "header": header, "rows": rows})
 
 
 def speeds(measured: Sequence[Measurement]) -> Table:

@@ -41,17 +41,21 @@ def test_systems_take_turns_and_each_round_starts_with_another(tmp_path: Path) -
 
 
 def test_tables_give_median_and_spread(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    runs = speed.Runs([Timed("a", 10, 20, 30)], {}, Recorder("speed", tmp_path))
-    speed.report(runs.measure([LONG], 3, lambda _: None), [])
+    recorder = Recorder("speed", tmp_path)
+    runs = speed.Runs([Timed("a", 10, 20, 30)], {}, recorder)
+    speed.report(runs.measure([LONG], 3, lambda _: None), [], recorder)
     printed = capsys.readouterr().out
     assert "3.0 [2.0-6.0]" in printed
     assert "50.0 %" in printed
     assert "5.00 s (25.0 %)" in printed
+    last_line = recorder.path.read_text().splitlines()[-1]
+    assert json.loads(last_line)["rows"] == [["long", "60 s", "5.00 s (25.0 %)"]]
 
 
 def test_latency_is_in_milliseconds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    runs = speed.Runs([Timed("a", 0.1, 0.2, 0.3)], {}, Recorder("speed", tmp_path))
-    speed.report([], runs.measure([SHORT], 3, lambda _: None))
+    recorder = Recorder("speed", tmp_path)
+    runs = speed.Runs([Timed("a", 0.1, 0.2, 0.3)], {}, recorder)
+    speed.report([], runs.measure([SHORT], 3, lambda _: None), recorder)
     printed = capsys.readouterr().out
     assert "One utterance of 4.9 s" in printed
     assert "200 [100-300]" in printed
