@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from unit.weights.local_server import Handler, serving
+from unit.weights.local_server import Handler, Hold, serving
 
 COMMIT = "c" * 40
 
@@ -25,6 +25,8 @@ class FakeHub:
     lfs: set[str] = field(default_factory=lambda: {"model.bin"})
     sent_instead: dict[str, bytes] = field(default_factory=dict)
     """Content that does not match what the listing says."""
+    holds: dict[str, Hold] = field(default_factory=dict)
+    """Files whose download is held up in the middle."""
     downloads: list[str] = field(default_factory=list)
 
     def listing(self) -> dict[str, object]:
@@ -69,6 +71,9 @@ def fake_hub(repo: str, files: dict[str, bytes]) -> Iterator[FakeHub]:
                 hub.downloads.append(name)
             body = hub.sent_instead.get(name, hub.files[name])
             headers = {"ETag": f'"{hub.etag(name)}"', "X-Repo-Commit": COMMIT}
+            if with_body and name in hub.holds:
+                self.send_held(body, headers, hub.holds[name])
+                return
             self.send(200, body, headers, with_body=with_body)
 
     with serving(Hub) as hub.endpoint:

@@ -3,7 +3,18 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+TIMEOUT_S = 60
+
+
+@dataclass
+class Hold:
+    """Where a download is held up, for the test to do something in its middle."""
+
+    half_sent: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -36,6 +47,23 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if with_body:
             self.wfile.write(body)
+
+    def send_held(self, body: bytes, headers: dict[str, str], hold: "Hold") -> bool:
+        """Send half of the body, and the rest when told; whether the client was still there."""
+        half = len(body) // 2
+        self.send_response(200)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:half])
+        hold.half_sent.set()
+        hold.go_on.wait(TIMEOUT_S)
+        try:
+            self.wfile.write(body[half:])
+        except OSError:  # the client was killed meanwhile
+            return False
+        return True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base's name)
         pass

