@@ -18,7 +18,6 @@ from auricle.server.routes.models import Models
 from auricle.server.routes.openapi import OpenApiPage
 from auricle.server.routes.transcriptions import Transcriptions
 from auricle.server.service import TranscriptionService
-from auricle.server.tekken import TekkenCounter
 from auricle.server.wire.body import BodyLimits
 from auricle.settings import Settings
 from auricle.sources.url import Fetcher
@@ -74,14 +73,14 @@ class Application:
 
     Attributes:
         admission: whoever ends the server drains it first.
-        tokens: to be loaded before the first answer needs it.
+        metrics: of this server.
+        routes: all of them.
     """
 
     def __init__(
         self, service: TranscriptionService, settings: Settings, *, fetcher: Fetcher | None = None
     ) -> None:
         self.admission = Admission(settings.max_requests)
-        self.tokens = TekkenCounter()
         self.metrics = Metrics(service.gauges)
         self.routes = self._routes(service, settings, fetcher)
         self._app = self._layers(settings)
@@ -102,7 +101,6 @@ class Application:
             or Fetcher(
                 timeout_s=settings.fetch_timeout_s, allow_private=settings.allow_private_urls
             ),
-            tokens=self.tokens,
         )
         models = Models(service)
         health = Health(service, self.admission)

@@ -9,17 +9,21 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from auricle.server.status import encode_json, error_body
 
-HEAD_TIMEOUT_S = 20.0
-"""Seconds a client may take for the head of a request."""
-CLOSE_TIMEOUT_S = 20.0
-"""Seconds a client may take to read what is left of an answer once the connection closes."""
-WATCH_S = 5.0
-"""Seconds between two looks at a connection."""
-MAX_CONNECTIONS = 1000
-
 
 class BoundedHttpProtocol(H11Protocol):
-    """One connection; slow heads, unread answers and too many connections end it."""
+    """One connection; slow heads, unread answers and too many connections end it.
+
+    Attributes:
+        head_timeout_s: seconds a client may take for the head of a request.
+        close_timeout_s: seconds it may take to read what is left once the connection closes.
+        watch_s: seconds between two looks at the connection.
+        max_connections: of one server; one more is closed at once.
+    """
+
+    head_timeout_s = 20.0
+    close_timeout_s = 20.0
+    watch_s = 5.0
+    max_connections = 1000
 
     _watch_timer: asyncio.TimerHandle | None = None
     _head_since: float | None = None
@@ -28,11 +32,11 @@ class BoundedHttpProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
+        if len(self.connections) > self.max_connections:
             transport.abort()
             return
         self._head_since = self.loop.time()
-        self._watch_timer = self.loop.call_later(WATCH_S, self._watch)
+        self._watch_timer = self.loop.call_later(self.watch_s, self._watch)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is closed."""
@@ -56,12 +60,12 @@ class BoundedHttpProtocol(H11Protocol):
         now = self.loop.time()
         if self._closing_since is None and self.transport.is_closing():
             self._closing_since = now
-        if _is_over(self._head_since, HEAD_TIMEOUT_S, now) or _is_over(
-            self._closing_since, CLOSE_TIMEOUT_S, now
+        if _is_over(self._head_since, self.head_timeout_s, now) or _is_over(
+            self._closing_since, self.close_timeout_s, now
         ):
             self.transport.abort()
             return
-        self._watch_timer = self.loop.call_later(WATCH_S, self._watch)
+        self._watch_timer = self.loop.call_later(self.watch_s, self._watch)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, in the form of all our errors."""

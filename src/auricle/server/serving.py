@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from auricle import telemetry
+from auricle.server import tekken
 from auricle.errors import SettingsError
 from auricle.server.admission import Admission
 from auricle.server.app import Application
@@ -30,12 +31,18 @@ class HttpServer(uvicorn.Server):
     Args:
         app: an ASGI application.
         on_started: called once it listens.
+        protocol: of its connections.
     """
 
-    def __init__(self, app: ASGIApp, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        on_started: Callable[[], None],
+        protocol: type[BoundedHttpProtocol] = BoundedHttpProtocol,
+    ) -> None:
         config = uvicorn.Config(
             app,
-            http=BoundedHttpProtocol,
+            http=protocol,
             ws="none",
             loop="asyncio",
             lifespan="off",
@@ -50,11 +57,13 @@ class HttpServer(uvicorn.Server):
         self._on_started = on_started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
         await super().startup(sockets)
         self._on_started()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Signals are `serve`'s."""
         yield
 
 
@@ -105,7 +114,7 @@ async def serve(
     async with asyncio.TaskGroup() as tasks:
         with _signals() as signals:
             drain = tasks.create_task(_drain(server, app.admission, signals, grace_s))
-            tasks.create_task(asyncio.to_thread(app.tokens.load))
+            tasks.create_task(asyncio.to_thread(tekken.load))
             await server.serve([listener])
             drain.cancel()
 

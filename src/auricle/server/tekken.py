@@ -6,6 +6,7 @@ second copy of the vocabulary.
 
 import asyncio
 import base64
+import functools
 import importlib.util
 import re
 import threading
@@ -51,25 +52,24 @@ def load_encoding(path: Path) -> tiktoken.Encoding:
     return tiktoken.Encoding("tekken", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
 
 
-class TekkenCounter:
-    """Counts tokens; the vocabulary is loaded once, on first use or by `load`."""
+_loading = threading.Lock()
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._encoding: tiktoken.Encoding | None = None
 
-    def load(self) -> tiktoken.Encoding:
-        """Load the vocabulary if that has not happened; blocks."""
-        with self._lock:
-            if self._encoding is None:
-                self._encoding = load_encoding(_vocabulary_path())
-            return self._encoding
+@functools.cache
+def _encoding() -> tiktoken.Encoding:
+    return load_encoding(_vocabulary_path())
 
-    async def count(self, text: str) -> int:
-        """Number of tokens of a text, without special tokens."""
-        if not text:
-            return 0
-        return await asyncio.to_thread(self._count, text)
 
-    def _count(self, text: str) -> int:
-        return len(self.load().encode_ordinary(text))
+def load() -> tiktoken.Encoding:
+    """The encoding, read once in a process; blocks."""
+    with _loading:
+        return _encoding()
+
+
+async def count_tokens(text: str) -> int:
+    """Number of Tekken tokens of a text, without special tokens."""
+    return await asyncio.to_thread(_count, text) if text else 0
+
+
+def _count(text: str) -> int:
+    return len(load().encode_ordinary(text))

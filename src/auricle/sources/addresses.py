@@ -1,9 +1,13 @@
 """Which network addresses may be fetched from."""
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-REFUSED = frozenset({IPv4Address("168.63.129.16")})
-"""Public by number only: a cloud's agent, reachable from inside its machines."""
+REFUSED = (
+    IPv4Network("168.63.129.16/32"),  # a cloud's agent, reachable from inside its machines only
+    IPv4Network("192.0.0.0/24"),  # protocol assignments; a cloud's metadata service among them
+    IPv4Network("192.88.99.0/24"),  # relays into 6to4
+)
+"""Public by number only."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -44,5 +48,5 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
         address.is_global
         and not address.is_multicast
         and not address.is_reserved
-        and address not in REFUSED
+        and not any(address in network for network in REFUSED)
     )

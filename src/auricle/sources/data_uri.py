@@ -45,8 +45,14 @@ def decode_data_uri(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _decode_base64(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
+    is_padded = False
     for piece in _joined(first, pieces):
-        digits = rest + _unescaped(piece).translate(_BASE64_URL, _WHITESPACE).rstrip(b"=")
+        text = _unescaped(piece).translate(_BASE64_URL, _WHITESPACE)
+        new = text.rstrip(b"=")
+        if b"=" in new or (is_padded and new):
+            raise _damaged()
+        is_padded = is_padded or len(new) < len(text)
+        digits = rest + new
         whole = len(digits) // 4 * 4
         rest = digits[whole:]
         yield _digits(digits[:whole])
@@ -58,7 +64,11 @@ def _digits(digits: bytes) -> bytes:
     try:
         return base64.b64decode(digits, validate=True)
     except binascii.Error as error:
-        raise InvalidRequest("file_url holds damaged base64", param="file_url") from error
+        raise _damaged() from error
+
+
+def _damaged() -> InvalidRequest:
+    return InvalidRequest("file_url holds damaged base64", param="file_url")
 
 
 def _unescaped(piece: bytes) -> bytes:

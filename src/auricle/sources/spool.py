@@ -5,7 +5,7 @@ import errno
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -24,14 +24,21 @@ class Spool:
         max_bytes: the bound; `TooLarge` is raised beyond it.
         what: how the content is called in that error's message.
         folder: where the file is made; default the system's folder for such files.
+        write: writes to a file descriptor and returns the number of bytes written.
     """
 
     def __init__(
-        self, max_bytes: int, *, what: str = "the recording", folder: Path | None = None
+        self,
+        max_bytes: int,
+        *,
+        what: str = "the recording",
+        folder: Path | None = None,
+        write: Callable[[int, memoryview], int] = os.write,
     ) -> None:
         self._max_bytes = max_bytes
         self._what = what
         self._folder = folder
+        self._write_some = write
         self._pending = bytearray()
         self._lock = threading.Lock()  # a cancelled write may still run while we remove
         self._descriptor: int | None = None
@@ -115,7 +122,7 @@ class Spool:
                 self._path = Path(name)
             view = memoryview(data)
             while view:
-                view = view[os.write(self._descriptor, view) :]
+                view = view[self._write_some(self._descriptor, view) :]
 
     async def remove(self) -> None:
         """Delete the file and take no more; safe to call again."""

@@ -62,6 +62,8 @@ def _parse(url: str) -> httpx.URL:
         raise _bad("file_url must be an http:, https: or data: URL")
     if not parsed.host:
         raise _bad("file_url has no host")
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise _bad("file_url has an impossible port")
     if parsed.userinfo:
         raise _bad("file_url must not hold a user name or password")
     return parsed
@@ -84,9 +86,9 @@ async def resolve(host: str, port: int) -> list[str]:
 class _PinnedBackend(httpcore.AsyncNetworkBackend):
     """Connects to checked addresses only."""
 
-    def __init__(self, resolve_host: Resolve, *, allow_private: bool) -> None:
+    def __init__(self, resolve_host: Resolve, is_allowed: Callable[[str], bool]) -> None:
         self._resolve = resolve_host
-        self._allow_private = allow_private
+        self._is_allowed = is_allowed
         self._backend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -113,7 +115,7 @@ class _PinnedBackend(httpcore.AsyncNetworkBackend):
             addresses = await self._resolve(host, port)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError("the host name cannot be resolved") from error
-        if not self._allow_private and not all(map(is_public, addresses)):
+        if not all(map(self._is_allowed, addresses)):
             raise _Refused
         return addresses
 
@@ -136,6 +138,7 @@ class Fetcher:
         timeout_s: the longest a download may take, redirects included.
         allow_private: fetch from private and loopback addresses too.
         resolve_host: how names are resolved.
+        is_allowed: which addresses may be connected to, unless private ones are allowed.
         tls: trust for https; default the usual certificate authorities.
     """
 
@@ -145,10 +148,13 @@ class Fetcher:
         timeout_s: float,
         allow_private: bool = False,
         resolve_host: Resolve = resolve,
+        is_allowed: Callable[[str], bool] = is_public,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._timeout_s = timeout_s
-        self._backend = _PinnedBackend(resolve_host, allow_private=allow_private)
+        self._backend = _PinnedBackend(
+            resolve_host, (lambda _: True) if allow_private else is_allowed
+        )
         self._tls = tls
 
     async def fetch(self, url: str, spool: Spool) -> None:

@@ -4,12 +4,8 @@ import json
 from typing import Any
 
 import httpx
-import pytest
 
-from auricle import errors
-from auricle.transcript.events import Completed, TextDelta
-from auricle.transcript.model import Transcript
-from unit.server.scripted_service import SEGMENTS, TRANSCRIPT, ScriptedService
+from unit.server.scripted_service import ScriptedService
 
 PATH = "/v1/audio/transcriptions"
 MODEL = {"model": "voxtral-mini-latest"}

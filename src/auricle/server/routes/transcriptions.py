@@ -19,7 +19,7 @@ from auricle.server.feed import ClientLeft, EventFeed
 from auricle.server.request_context import record_of
 from auricle.server.service import Feature, ModelCard, TranscriptionService
 from auricle.server.sse import KEEP_ALIVE_FRAME, KEEP_ALIVE_S, EventStream, event_frame
-from auricle.server.tekken import TekkenCounter
+from auricle.server.tekken import count_tokens
 from auricle.server.wire.body import BodyLimits, read_fields
 from auricle.server.wire.field_reader import LongText
 from auricle.server.wire.transcription import (
@@ -57,7 +57,6 @@ class Transcriptions:
     limits: BodyLimits
     request_timeout_s: float
     fetcher: Fetcher
-    tokens: TekkenCounter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a permit, read the body, transcribe, answer."""
@@ -208,7 +207,7 @@ class _Job:
             transcript,
             model=self._asked.model,
             granularity=self._options.granularity,
-            n_text_tokens=await self._route.tokens.count(transcript.text),
+            n_text_tokens=await count_tokens(transcript.text),
         )
 
 

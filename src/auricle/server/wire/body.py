@@ -1,8 +1,8 @@
 """The body of a request as fields, whichever of the four kinds it is."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,22 +52,22 @@ async def read_fields(
         ClientLeft: the client is gone.
     """
     _check_length(headers, limits)
-    chunks = _chunks(receive, limits)
-    first = await _first_text(chunks)
-    reader = _reader(headers, first, limits)
-    try:
-        reader.feed(first)
-        async for chunk in chunks:
+    async with aclosing(_chunks(receive, limits)) as chunks:
+        first = await _first_text(chunks)
+        reader = _reader(headers, first, limits)
+        try:
+            reader.feed(first)
+            async for chunk in chunks:
+                for spool in reader.spools:
+                    await spool.settle()
+                reader.feed(chunk)
+            fields = reader.finish()
             for spool in reader.spools:
-                await spool.settle()
-            reader.feed(chunk)
-        fields = reader.finish()
-        for spool in reader.spools:
-            await spool.flush()
-        yield fields
-    finally:
-        for spool in reader.spools:
-            await spool.remove()
+                await spool.flush()
+            yield fields
+        finally:
+            for spool in reader.spools:
+                await spool.remove()
 
 
 def _check_length(headers: Headers, limits: BodyLimits) -> None:
@@ -80,7 +80,7 @@ def _too_large(limits: BodyLimits) -> TooLarge:
     return TooLarge(f"the recording is over the limit of {limits.max_upload_bytes} bytes")
 
 
-async def _chunks(receive: Receive, limits: BodyLimits) -> AsyncIterator[bytes]:
+async def _chunks(receive: Receive, limits: BodyLimits) -> AsyncGenerator[bytes, None]:
     n_bytes = 0
     more = True
     while more:
