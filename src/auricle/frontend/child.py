@@ -149,7 +149,7 @@ def main() -> None:
         serve(channel, vad)
     except BrokenPipeError:
         sys.exit(1)
-    except BaseException:
+    except Exception:  # noqa: BLE001 (whatever it is, the parent logs it)
         channel.write({"fault": traceback.format_exc()[-MAX_TRACEBACK:]})
         sys.exit(1)
 

@@ -75,9 +75,8 @@ class FrontEndPool:
                     group.create_task(self._add_worker())
         except ExceptionGroup as errors:
             await self.close()
-            raise EngineFailed(
-                f"a decoder process could not start: {errors.exceptions[0]}"
-            ) from errors
+            reason = str(errors.exceptions[0]).partition("\n")[0]
+            raise EngineFailed(f"a decoder process could not start: {reason}") from errors
 
     async def close(self) -> None:
         """End all processes; readers still at it get `Unavailable`. Safe to call again."""

@@ -93,7 +93,8 @@ class Worker:
         if frame is None:
             raise ChildLost("the process ended")
         if "fault" in frame.header:
-            raise ChildLost(f"fault in the process:\n{frame.header['fault']}")
+            fault = str(frame.header["fault"]).strip()
+            raise ChildLost(f"fault: {fault.splitlines()[-1]}\n{fault}")
         if "end" in frame.header:
             self._note_use(frame.header.get("resident_bytes"))
         return frame
