@@ -131,9 +131,8 @@ class Transcriber:
             for span in segmenter.feed(block.speech):
                 for window in packer.add_span(span):
                     yield window
-            position = block.start + len(block.waveform)
-            for window in packer.settle(segmenter.open_start or position):
-                yield window
+            if segmenter.open_start is None:
+                packer.drop_before(block.start + len(block.waveform))
         n_samples = recording.end.n_samples if recording.end is not None else 0
         for span in segmenter.finish(n_samples):
             for window in packer.add_span(span):

@@ -40,9 +40,13 @@ class _Decoded:
     no_speech_probability: float
     encoded: ctranslate2.StorageView
 
-    def without_loop(self) -> "_Decoded":
+    def without_loop(self, tokenizer: WhisperTokenizer) -> "_Decoded":
         """The same without the repetitions of a final loop."""
-        return replace(self, tokens=self.tokens[: loop_start(self.tokens)])
+        start = loop_start(tokenizer.text_tokens(self.tokens))
+        if start is None:
+            return self
+        positions = [i for i, token in enumerate(self.tokens) if token < tokenizer.eot]
+        return replace(self, tokens=self.tokens[: positions[start]])
 
 
 class CTranslate2Whisper:
@@ -108,13 +112,17 @@ class CTranslate2Whisper:
                 )
             if self._believes(results[-1]):
                 return self._hypothesis(results[-1], language, probability, duration_s, options)
-        ending = [result for result in results if not is_loop(result.tokens)]
+        ending = [
+            result for result in results if not is_loop(self._tokenizer.text_tokens(result.tokens))
+        ]
         best = max(ending or results, key=lambda result: result.mean_logprob)
-        return self._hypothesis(best.without_loop(), language, probability, duration_s, options)
+        return self._hypothesis(
+            best.without_loop(self._tokenizer), language, probability, duration_s, options
+        )
 
     def _believes(self, result: _Decoded) -> bool:
-        text = self._tokenizer.decode(result.tokens)
-        return self._policy.believes(result.tokens, text, result.mean_logprob)
+        tokens = self._tokenizer.text_tokens(result.tokens)
+        return self._policy.believes(tokens, self._tokenizer.decode(tokens), result.mean_logprob)
 
     def _encode(self, utterance: Utterance, context_s: float) -> ctranslate2.StorageView:
         n_frames = 2 * round(context_s * FRAMES_PER_S / 2)

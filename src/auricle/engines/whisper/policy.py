@@ -20,7 +20,7 @@ class DecodePolicy:
     max_compression_ratio: float = 3.0
     min_mean_logprob: float = -1.0
     max_no_speech_probability: float = 0.6
-    min_context_s: float = 10.0
+    min_context_s: float = 20.0
     context_margin_s: float = 1.0
     max_tokens_per_s: float = 25.0
     max_tokens: int = 224

@@ -17,7 +17,7 @@ from auricle.server.admission import Admission
 from auricle.server.failures import note_failure
 from auricle.server.feed import ClientLeft, EventFeed
 from auricle.server.request_context import record_of
-from auricle.server.service import Feature, ModelCard, TranscriptionService
+from auricle.server.service import TranscriptionService
 from auricle.server.sse import KEEP_ALIVE_FRAME, KEEP_ALIVE_S, EventStream, event_frame
 from auricle.server.tekken import count_tokens
 from auricle.server.wire.body import BodyLimits, read_fields
@@ -42,6 +42,7 @@ from auricle.transcript.events import (
     fold,
 )
 from auricle.transcript.model import Transcript
+from auricle.weights.card import Feature, ModelCard
 
 FIRST_EVENT_S = 5.0
 """Seconds that a stream's first event may take before the answer starts without it. An error
