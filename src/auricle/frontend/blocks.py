@@ -1,5 +1,6 @@
 """What a decoder process sends, checked: it may have been taken over by what it decodes."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,7 @@ class RecordingEnd:
     vad_s: float
 
 
-class ChildLost(Exception):  # noqa: N818 (not an error of the request; the pool translates it)
+class ChildLost(Exception):
     """The child died, hung, or sent nonsense."""
 
 
@@ -88,4 +89,6 @@ def _parse_end(header: Mapping[str, Any], n_before: int) -> RecordingEnd:
         raise ValueError("blocks are missing")
     notices = tuple(str(notice)[:MAX_MESSAGE_LENGTH] for notice in header["notices"])
     decode_s, vad_s = float(header["decode_s"]), float(header["vad_s"])
+    if not (math.isfinite(decode_s) and math.isfinite(vad_s)):
+        raise ValueError("times are no numbers")
     return RecordingEnd(n_before, notices[:MAX_NOTICES], decode_s, vad_s)

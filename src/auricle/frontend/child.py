@@ -37,7 +37,7 @@ LARGE_BLOCK = 4 * BLOCK  # samples, 4.1 s: 256 KB; after that fewer, larger ones
 MAX_TRACEBACK = 4000  # characters
 
 
-class _Stopped(Exception):  # noqa: N818 (no error: the caller has left)
+class _Stopped(Exception):
     """The parent wants no more of this recording."""
 
 

@@ -94,7 +94,7 @@ class Worker:
             raise ChildLost("the process ended")
         if "fault" in frame.header:
             fault = str(frame.header["fault"]).strip()
-            raise ChildLost(f"fault: {fault.splitlines()[-1]}\n{fault}")
+            raise ChildLost(f"fault: {fault.rpartition(chr(10))[2]}\n{fault}")
         if "end" in frame.header:
             self._note_use(frame.header.get("resident_bytes"))
         return frame
