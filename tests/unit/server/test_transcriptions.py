@@ -193,8 +193,16 @@ async def test_features_are_switched_on_by_data(
 async def test_what_sdks_always_send_asks_for_nothing(client: httpx.AsyncClient) -> None:
     fields = {**MODEL, "diarize": "false", "stream": "false"}
     assert (await client.post(TRANSCRIPTIONS, data=fields, files=FILE)).status_code == 200
-    nulls = dict.fromkeys(("file_id", "language", "temperature", "speaker_references"))
-    body = {**MODEL, **nulls, "file_url": DATA_URI, "context_bias": [], "diarize": False}
+    nulls: dict[str, None] = dict.fromkeys(
+        ("file_id", "language", "temperature", "speaker_references")
+    )
+    body: dict[str, Any] = {
+        **MODEL,
+        **nulls,
+        "file_url": DATA_URI,
+        "context_bias": [],
+        "diarize": False,
+    }
     assert (await client.post(TRANSCRIPTIONS, json=body)).status_code == 200
 
 
@@ -219,6 +227,7 @@ async def test_a_language_the_model_lacks(client: httpx.AsyncClient) -> None:
 async def test_an_error_before_the_first_event_is_an_http_error(
     client: httpx.AsyncClient,
     service: ScriptedService,
+    *,
     error: Exception,
     status: int,
     stream: str,
