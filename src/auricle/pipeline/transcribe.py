@@ -111,10 +111,10 @@ class Transcriber:
         if end is None:
             raise EngineFailed("bug: a recording ended without its RecordingEnd")
         timings = {
-            "decode_s": end.decode_s,
-            "vad_s": end.vad_s,
-            "inference_s": recording.inference_s,
-            "total_s": time.monotonic() - started_s,
+            "decode": end.decode_s,
+            "vad": end.vad_s,
+            "inference": recording.inference_s,
+            "total": time.monotonic() - started_s,
         }
         yield Completed(assembly.transcript(end.n_samples / SAMPLE_RATE, end.notices, timings))
 
