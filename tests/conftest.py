@@ -4,10 +4,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
 from harness.server import Server
 from harness.speech import large_set
 from harness.tools import what_is_missing
-from hypothesis import settings
 from manifest import Recording
 
 # Found examples are kept by the run that found them; deadlines belong to benchmarks.
