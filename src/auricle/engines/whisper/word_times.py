@@ -46,28 +46,23 @@ def _pieces(tokens: Sequence[int], tokenizer: WhisperTokenizer, *, unspaced: boo
 
 
 def _join_punctuation(pieces: Sequence[_Piece]) -> list[_Piece]:
-    """Opening marks join the next word, all other lone marks the one before."""
+    """Closing marks join the word before them, opening ones the word behind."""
     words: list[_Piece] = []
-    opening: _Piece | None = None
     for piece in pieces:
-        bare = piece.bare
-        if opening is not None:
-            piece.text, piece.first = opening.text + piece.text, opening.first
-            opening = None
-        if not bare:
-            if words:
-                words[-1].last = piece.last
-        elif piece.text.startswith(" ") and set(bare) <= _OPENING:
-            opening = piece
-        elif words and not piece.text.startswith(" ") and set(bare) <= _CLOSING:
-            words[-1].text += piece.text
-            words[-1].last = piece.last
+        if not words:
+            words.append(piece)
+            continue
+        before = words[-1]
+        is_closing = set(piece.bare) <= _CLOSING
+        follows_opening = set(before.bare) <= _OPENING
+        if not piece.text.startswith(" ") and (is_closing or follows_opening):
+            before.text += piece.text
+            before.last = piece.last
+        elif not piece.bare:
+            before.last = piece.last
         else:
             words.append(piece)
-    if opening is not None and words:
-        words[-1].text += opening.text
-        words[-1].last = opening.last
-    return words
+    return [word for word in words if word.bare]
 
 
 def words_of(
