@@ -150,7 +150,7 @@ def _get(operation_id: str, summary: str, responses: Json, **more: Any) -> Json:
     return {"operationId": operation_id, "summary": summary, "responses": responses, **more}
 
 
-def _paths() -> Json:
+def _model_paths() -> Json:
     model_id = {
         "name": "model_id",
         "in": "path",
@@ -158,56 +158,50 @@ def _paths() -> Json:
         "description": "Id or alias.",
         "schema": {"type": "string"},
     }
+    all_cards = {**_ok("The cards.", _json(ModelList)), **_errors("503")}
+    one_card = {**_ok("The card.", _json(BaseModelCard)), **_errors("404", "503")}
     return {
-        "/v1/audio/transcriptions": {"post": _transcribe()},
-        "/v1/models": {
-            "get": _get(
-                "listModels",
-                "The models served here",
-                {**_ok("The cards.", _json(ModelList)), **_errors("503")},
-            )
-        },
+        "/v1/models": {"get": _get("listModels", "The models served here", all_cards)},
         "/v1/models/{model_id}": {
-            "get": _get(
-                "retrieveModel",
-                "One model",
-                {**_ok("The card.", _json(BaseModelCard)), **_errors("404", "503")},
-                parameters=[model_id],
-            )
+            "get": _get("retrieveModel", "One model", one_card, parameters=[model_id])
         },
+    }
+
+
+def _health_paths() -> Json:
+    is_live = _ok("It does.", _STATUS)
+    is_ready = {
+        **_ok("It would.", _STATUS),
+        "503": {"$ref": "#/components/responses/Error503"},
+    }
+    return {
         "/health/live": {
-            "get": _get(
-                "live", "Whether the process serves", _ok("It does.", _STATUS), security=_OPEN
-            )
+            "get": _get("live", "Whether the process serves", is_live, security=_OPEN)
         },
         "/health/ready": {
-            "get": _get(
-                "ready",
-                "Whether a transcription would succeed",
-                {
-                    **_ok("It would.", _STATUS),
-                    "503": {"$ref": "#/components/responses/Error503"},
-                },
-                security=_OPEN,
-            )
+            "get": _get("ready", "Whether a transcription would succeed", is_ready, security=_OPEN)
         },
-        "/metrics": {
-            "get": _get(
-                "metrics",
-                "Metrics in the text format of Prometheus",
-                {**_ok("The metrics.", _TEXT_PLAIN), **_errors("503")},
-            )
-        },
-        "/openapi.json": {
-            "get": _get(
-                "openapi",
-                "This document",
-                {
-                    **_ok("It.", {"application/json": {"schema": {"type": "object"}}}),
-                    **_errors("503"),
-                },
-            )
-        },
+    }
+
+
+def _page_paths() -> Json:
+    metrics = {**_ok("The metrics.", _TEXT_PLAIN), **_errors("503")}
+    document = {
+        **_ok("It.", {"application/json": {"schema": {"type": "object"}}}),
+        **_errors("503"),
+    }
+    return {
+        "/metrics": {"get": _get("metrics", "Metrics in the text format of Prometheus", metrics)},
+        "/openapi.json": {"get": _get("openapi", "This document", document)},
+    }
+
+
+def _paths() -> Json:
+    return {
+        "/v1/audio/transcriptions": {"post": _transcribe()},
+        **_model_paths(),
+        **_health_paths(),
+        **_page_paths(),
     }
 
 

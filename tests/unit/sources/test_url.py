@@ -247,7 +247,7 @@ async def test_an_unknown_name() -> None:
 async def test_https_of_a_server_that_speaks_http(site: WebServer) -> None:
     site.answers["/"] = ok(b"sound")
     with pytest.raises(UnreadableAudio):
-        await fetched(trusting(), site.url("/").replace("http:", "https:"))
+        await fetched(trusting(1), site.url("/").replace("http:", "https:"))
 
 
 TLS = Path(__file__).parent / "tls"

@@ -140,7 +140,8 @@ class _Job:
     async def _events(self) -> AsyncGenerator[TranscriptEvent, None]:
         started = time.perf_counter()
         async with self._recording() as recording:
-            self._record.timings["fetch"] = time.perf_counter() - started
+            if self._asked.file is None:
+                self._record.timings["fetch"] = time.perf_counter() - started
             events = self._route.service.transcribe(recording, self._options, self._ticket)
             async with aclosing(events):
                 async for event in events:
