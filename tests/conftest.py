@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from harness.media_host import MediaHost
 from harness.server import Server
 from harness.speech import large_set
 from harness.tools import what_is_missing
@@ -46,3 +47,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = Server(tmp_path_factory.mktemp("server") / "log", allow_private_urls="true")
     yield running
     assert running.stop() == 0, running.log[-5000:]
+
+
+@pytest.fixture(scope="session")
+def media_host() -> Iterator[MediaHost]:
+    """Somewhere to fetch clips from."""
+    host = MediaHost()
+    yield host
+    host.close()

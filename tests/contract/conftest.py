@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from contract.sdk import KINDS, Driver, Sdk, SdkKind
-from harness.media_host import MediaHost
 from harness.server import Server
 
 
@@ -43,11 +42,3 @@ def driver(kind: SdkKind, driver_of: Callable[[SdkKind], Driver]) -> Driver:
 def sdk(kind: SdkKind, driver: Driver, server: Server) -> Sdk:
     """The SDK, bound to the session's server."""
     return Sdk(driver, kind.style, server.url)
-
-
-@pytest.fixture(scope="session")
-def media_host() -> Iterator[MediaHost]:
-    """Somewhere to fetch clips from."""
-    host = MediaHost()
-    yield host
-    host.close()

@@ -40,7 +40,7 @@ class Server:
 
         Args:
             log: file for all it prints.
-            settings: as in `environment`; one key is always configured.
+            settings: as in `environment`; a key is configured and the port is free.
 
         Raises:
             AssertionError: it ended or did not get ready; the message holds its log.
@@ -48,8 +48,8 @@ class Server:
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [AURICLE, "serve", "--port", "0"],
-                env=environment(**{"api_keys": f"tester={KEY}", **settings}),
+                [AURICLE, "serve"],
+                env=environment(**{"api_keys": f"tester={KEY}", "port": "0", **settings}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -1,0 +1,97 @@
+"""`auricle transcribe`: on this machine and by a server, in every format."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from auricle.scoring.text import normalize_basic
+from harness.media_host import MediaHost
+from harness.server import AURICLE, KEY, Server, environment
+from harness.speech import ASK_NOT, JFK
+
+Ended = subprocess.CompletedProcess[str]
+Transcribe = Callable[..., Ended]
+
+
+def run(*arguments: str, stdin: bytes = b"", **variables: str) -> Ended:
+    ended = subprocess.run(
+        [AURICLE, "transcribe", *arguments],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=240,
+        env=environment(**variables),
+    )
+    return Ended(ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+
+@pytest.fixture
+def transcribe(server: Server) -> Transcribe:
+    """The command, with the running server doing the work."""
+
+    def call(*arguments: str, stdin: bytes = b"") -> Ended:
+        return run("--server", server.url, *arguments, stdin=stdin, api_key=KEY)
+
+    return call
+
+
+def test_on_this_machine() -> None:
+    ended = run("--workers", "1", str(ASK_NOT.path), decoders="1")
+    assert ended.returncode == 0, ended.stderr
+    assert normalize_basic(ended.stdout) == ASK_NOT.words
+    assert ended.stdout.endswith("\n")
+
+
+def test_by_a_server(transcribe: Transcribe) -> None:
+    ended = transcribe(str(JFK.path))
+    assert ended.returncode == 0, ended.stderr
+    assert normalize_basic(ended.stdout) == JFK.words
+
+
+def test_json(transcribe: Transcribe) -> None:
+    document = json.loads(transcribe("--format", "json", str(ASK_NOT.path)).stdout)
+    assert normalize_basic(document["text"]) == ASK_NOT.words
+    assert document["language"] == "en"
+    assert document["segments"][0]["end"] <= ASK_NOT.duration_s
+
+
+@pytest.mark.parametrize(
+    ("subtitles", "first_line", "separator"), [("srt", "1", ","), ("vtt", "WEBVTT", ".")]
+)
+def test_subtitles(transcribe: Transcribe, subtitles: str, first_line: str, separator: str) -> None:
+    lines = transcribe("--format", subtitles, str(ASK_NOT.path)).stdout.splitlines()
+    assert lines[0] == first_line
+    (cue,) = [line for line in lines if "-->" in line]
+    assert cue.startswith("00:00:0")
+    assert separator in cue
+
+
+def test_standard_input(transcribe: Transcribe) -> None:
+    ended = transcribe("-", stdin=ASK_NOT.path.read_bytes())
+    assert normalize_basic(ended.stdout) == ASK_NOT.words
+
+
+def test_url(transcribe: Transcribe, media_host: MediaHost) -> None:
+    ended = transcribe(media_host.url_of(ASK_NOT.path))
+    assert normalize_basic(ended.stdout) == ASK_NOT.words
+
+
+def test_one_bad_input_does_not_stop_the_others(transcribe: Transcribe, tmp_path: Path) -> None:
+    ended = transcribe(str(tmp_path / "missing.wav"), str(ASK_NOT.path))
+    assert ended.returncode == 1
+    assert "missing.wav" in ended.stderr
+    assert normalize_basic(ended.stdout).endswith(ASK_NOT.words)
+
+
+def test_a_wrong_key_is_said_in_one_sentence(server: Server) -> None:
+    ended = run("--server", server.url, str(ASK_NOT.path), api_key="wrong")
+    assert ended.returncode == 1
+    assert "401" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_wrong_usage() -> None:
+    assert run().returncode == 2
