@@ -11,7 +11,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpcore
@@ -26,7 +26,7 @@ MAX_URL_LENGTH = 2083
 MAX_REDIRECTS = 5
 CONNECT_TIMEOUT_S = 10.0
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-USER_AGENT = b"auricle"
+HEADERS = ((b"user-agent", b"auricle"), (b"accept", b"*/*"), (b"accept-encoding", b"identity"))
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Resolves a host name and a port to IP addresses, or raises OSError."""
@@ -84,12 +84,13 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 class _PinnedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to checked addresses only."""
+    """Connects to checked addresses only. Owner: one request, which closes it."""
 
     def __init__(self, resolve_host: Resolve, is_allowed: Callable[[str], bool]) -> None:
         self._resolve = resolve_host
         self._is_allowed = is_allowed
         self._backend = httpcore.AnyIOBackend()
+        self._streams: list[httpcore.AsyncNetworkStream] = []
 
     async def connect_tcp(
         self,
@@ -103,12 +104,20 @@ class _PinnedBackend(httpcore.AsyncNetworkBackend):
         failure: Exception = httpcore.ConnectError("no address")
         for address in addresses:
             try:
-                return await self._backend.connect_tcp(
+                stream = await self._backend.connect_tcp(
                     address, port, timeout, local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
+            else:
+                self._streams.append(stream)
+                return stream
         raise failure
+
+    async def aclose(self) -> None:
+        """Close what was opened: a cancelled TLS handshake leaves its connection behind."""
+        for stream in self._streams:
+            await stream.aclose()
 
     async def _checked(self, host: str, port: int) -> list[str]:
         try:
@@ -152,9 +161,8 @@ class Fetcher:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._timeout_s = timeout_s
-        self._backend = _PinnedBackend(
-            resolve_host, (lambda _: True) if allow_private else is_allowed
-        )
+        self._resolve_host = resolve_host
+        self._is_allowed = (lambda _: True) if allow_private else is_allowed
         self._tls = tls
 
     async def fetch(self, url: str, spool: Spool) -> None:
@@ -195,26 +203,22 @@ class Fetcher:
         if url.scheme == "https" and self._tls is None:
             self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         # A pool of one connection a request: no connection outlives the check of its address.
-        async with httpcore.AsyncConnectionPool(
-            ssl_context=self._tls, max_connections=1, network_backend=self._backend
-        ) as pool:
+        backend = _PinnedBackend(self._resolve_host, self._is_allowed)
+        async with (
+            aclosing(backend),
+            httpcore.AsyncConnectionPool(
+                ssl_context=self._tls, max_connections=1, network_backend=backend
+            ) as pool,
+        ):
             target = httpcore.URL(
                 scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
             )
-            headers = [
-                (b"host", url.netloc),
-                (b"user-agent", USER_AGENT),
-                (b"accept", b"*/*"),
-                (b"accept-encoding", b"identity"),
-            ]
-            timeouts = {
-                "connect": CONNECT_TIMEOUT_S,
-                "read": self._timeout_s,
-                "write": self._timeout_s,
-                "pool": self._timeout_s,
-            }
+            timeouts = dict.fromkeys(("read", "write", "pool"), self._timeout_s)
             async with pool.stream(
-                "GET", target, headers=headers, extensions={"timeout": timeouts}
+                "GET",
+                target,
+                headers=[(b"host", url.netloc), *HEADERS],
+                extensions={"timeout": {**timeouts, "connect": CONNECT_TIMEOUT_S}},
             ) as response:
                 yield response
 

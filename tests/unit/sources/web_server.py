@@ -54,3 +54,5 @@ async def web_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[WebServ
         yield site
     finally:
         server.close()
+        for _ in range(3):
+            await asyncio.sleep(0)  # transports on both sides close some turns later
