@@ -39,6 +39,7 @@ def encode(
         stream = output.add_stream(codec, rate=rate, layout=layout)
         assert isinstance(stream, AudioStream)
         stream.codec_context.format = sample_format
+        stream.codec_context.bit_rate = 64_000
         packed = np.ascontiguousarray(channels, np.float32).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
         frame.sample_rate = rate
@@ -51,6 +52,16 @@ def encode(
             output.mux(stream.encode(part))
         output.mux(stream.encode(None))
     return target.getvalue()
+
+
+def silence(duration_s: float) -> bytes:
+    """A FLAC file of silence that does not state its length: 20 bytes a second."""
+    recording = bytearray(
+        encode(np.zeros(round(duration_s * 8_000), np.float32), 8_000, "flac", "flac", "s16")
+    )
+    recording[21] &= 0xF0  # the number of samples has 36 bits, from the middle of this byte on
+    recording[22:26] = bytes(4)
+    return bytes(recording)
 
 
 def wav(

@@ -5,6 +5,7 @@ make it read other files or the network, headerless ones guess at anything, and 
 old games are code that nobody tests. Hence lists of what is allowed, not of what is forbidden.
 """
 
+import errno
 from typing import Any, BinaryIO
 
 import av
@@ -54,9 +55,16 @@ class _OwnBytes:
     """
 
     def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self.read = file.read
-        self.seek = file.seek
         self.tell = file.tell
+
+    def seek(self, offset: int, whence: int) -> int:
+        """The new position, or as ffmpeg wants it a negative code: damaged files ask for any."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError):
+            return -errno.EINVAL
 
 
 def _refuse_to_open(url: str, flags: int, options: object) -> Any:

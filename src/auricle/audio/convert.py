@@ -1,10 +1,12 @@
 """Decoded frames of one form -> mono at 16 kHz."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import soxr
 from av.audio.frame import AudioFrame
+from numpy.typing import NDArray
 
 from auricle.audio.damage import Damage
 from auricle.audio.downmix import Channels, Downmixer
@@ -16,32 +18,81 @@ BATCH_S = 0.25
 """Frames may hold 2.5 ms; converting a quarter second at once costs a tenth per sample."""
 
 
-class Converter:
-    """Takes frames of one rate and number of channels; a change of form needs a new one."""
+_DTYPES: dict[str, type[np.generic]] = {
+    "u8": np.uint8,
+    "s16": np.int16,
+    "s32": np.int32,
+    "s64": np.int64,
+    "flt": np.float32,
+    "dbl": np.float64,
+}
+"""ffmpeg's sample formats; a `p` behind the name means a plane for each channel."""
 
-    def __init__(self, sample_rate: int, n_channels: int, damage: Damage) -> None:
-        self._form = (sample_rate, n_channels)
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the samples of a frame look like."""
+
+    sample_rate: int  # Hz
+    n_channels: int
+    sample_format: str  # ffmpeg's name
+
+    @classmethod
+    def of(cls, frame: AudioFrame) -> "Form":
+        """The form of a frame."""
+        return cls(frame.sample_rate, frame.layout.nb_channels, frame.format.name)
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """Of a sample."""
+        return _DTYPES[self.sample_format.removesuffix("p")]
+
+    def samples(self, frame: AudioFrame) -> NDArray[Any]:
+        """The frame's samples without a copy if it can be, shape (n_samples, n_channels)."""
+        buffers: tuple[Any, ...] = frame.planes
+        planes: list[NDArray[Any]] = [np.frombuffer(buffer, self.dtype) for buffer in buffers]
+        if len(planes) == 1:  # packed, or one channel; a buffer may be longer than its samples
+            return planes[0][: frame.samples * self.n_channels].reshape(-1, self.n_channels)
+        return np.stack([plane[: frame.samples] for plane in planes], axis=1)
+
+    def silence(self, n_samples: int) -> NDArray[Any]:
+        """Samples without sound, shape (n_samples, n_channels)."""
+        middle = 128 if self.dtype is np.uint8 else 0
+        return np.full((n_samples, self.n_channels), middle, self.dtype)
+
+    def to_float(self, samples: NDArray[Any]) -> Channels:
+        """The same with full scale at 1; as floats as they are."""
+        with np.errstate(over="ignore"):  # a double may not fit; it becomes infinity
+            channels: Channels = samples.astype(np.float32, copy=False)
+        if samples.dtype.kind == "u":
+            return channels / np.float32(128) - np.float32(1)
+        if samples.dtype.kind == "i":
+            return channels / np.float32(2.0 ** (8 * samples.dtype.itemsize - 1))
+        return channels
+
+
+class Converter:
+    """Takes frames of one form; a change of form needs a new one."""
+
+    def __init__(self, form: Form, damage: Damage) -> None:
+        self.form = form
         self._damage = damage
-        self._batch: list[Channels] = []
+        self._batch = [form.silence(0)]
         self._n_batched = 0
         self._resampler = (
-            soxr.ResampleStream(sample_rate, SAMPLE_RATE, n_channels, dtype="float32")
-            if sample_rate != SAMPLE_RATE
+            soxr.ResampleStream(form.sample_rate, SAMPLE_RATE, form.n_channels, dtype="float32")
+            if form.sample_rate != SAMPLE_RATE
             else None
         )
-        self._downmixer = Downmixer(n_channels) if n_channels > 1 else None
-
-    def fits(self, sample_rate: int, n_channels: int) -> bool:
-        """Whether frames of this form can go on here."""
-        return self._form == (sample_rate, n_channels)
+        self._downmixer = Downmixer(form.n_channels) if form.n_channels > 1 else None
 
     def feed(self, frame: AudioFrame) -> Waveform:
         """Convert; some is kept back until `finish`."""
-        return self._add(_to_float(frame, self._form[1]))
+        return self._add(self.form.samples(frame))
 
     def feed_silence(self, n_samples: int) -> Waveform:
-        """As a frame of zeros, `n_samples` at the frames' rate."""
-        return self._add(np.zeros((n_samples, self._form[1]), np.float32))
+        """As a frame of silence, `n_samples` at the frames' rate."""
+        return self._add(self.form.silence(n_samples))
 
     def finish(self) -> Waveform:
         """What was kept back."""
@@ -50,17 +101,16 @@ class Converter:
             mixed.append(np.clip(self._downmixer.finish(), -1, 1))
         return np.concatenate(mixed)
 
-    def _add(self, channels: Channels) -> Waveform:
-        self._batch.append(channels)
-        self._n_batched += len(channels)
-        if self._n_batched < BATCH_S * self._form[0]:
+    def _add(self, samples: NDArray[Any]) -> Waveform:
+        self._batch.append(samples)
+        self._n_batched += len(samples)
+        if self._n_batched < BATCH_S * self.form.sample_rate:
             return np.zeros(0, np.float32)
         return self._convert(is_last=False)
 
     def _convert(self, *, is_last: bool) -> Waveform:
-        empty = np.zeros((0, self._form[1]), np.float32)
-        channels = self._clean(np.concatenate([empty, *self._batch]))
-        self._batch, self._n_batched = [], 0
+        channels = self._clean(self.form.to_float(np.concatenate(self._batch)))
+        self._batch, self._n_batched = self._batch[:1], 0
         if self._resampler:
             channels = self._resampler.resample_chunk(channels, last=is_last)
         mixed = self._downmixer.feed(channels) if self._downmixer else channels[:, 0]
@@ -75,16 +125,3 @@ class Converter:
         self._damage.n_bad_samples += int(bad.sum())
         self._damage.is_overdriven |= bool((np.abs(channels[~bad]) > FULL_SCALE).any())
         return np.clip(np.where(bad, np.float32(0), channels), -FULL_SCALE, FULL_SCALE)
-
-
-def _to_float(frame: AudioFrame, n_channels: int) -> Channels:
-    """Samples of any of ffmpeg's formats, shape (n_samples, n_channels), full scale at 1."""
-    array: Any = frame.to_ndarray()
-    array = array.T if frame.format.is_planar else array.reshape(-1, n_channels)
-    with np.errstate(over="ignore"):  # a double may not fit; it becomes infinity
-        channels: Channels = array.astype(np.float32, order="C")
-    if array.dtype.kind == "u":
-        channels = channels / np.float32(128) - np.float32(1)
-    elif array.dtype.kind == "i":
-        channels /= np.float32(2.0 ** (8 * array.dtype.itemsize - 1))
-    return channels

@@ -19,7 +19,7 @@ from av.packet import Packet
 from av.stream import Discard
 
 from auricle.audio.containers import DECODERS, open_container
-from auricle.audio.convert import Converter
+from auricle.audio.convert import Converter, Form
 from auricle.audio.damage import Damage
 from auricle.audio.lengths import is_cut_ogg, stated_s
 from auricle.audio.riff import DataChunk, find_data_chunk
@@ -54,7 +54,7 @@ def _translated() -> Iterator[None]:
         yield
     except MemoryError:
         raise
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, PermissionError) as error:  # the latter: refused to open more
         raise UnreadableAudio(_NO_RECORDING) from error
 
 
@@ -210,18 +210,18 @@ class Decoder:
         return is_usable
 
     def _convert(self, frame: AudioFrame, timeline: Timeline) -> Iterator[Waveform]:
-        rate, n_channels = frame.sample_rate, frame.layout.nb_channels
-        self._n_decoded_bytes += frame.samples * n_channels * frame.format.bytes
+        form = Form.of(frame)
+        self._n_decoded_bytes += frame.samples * form.n_channels * frame.format.bytes
         if self._n_decoded_bytes > self._limits.max_decoded_bytes:
             raise TooLarge(
                 f"the recording decodes to more than the limit of "
                 f"{self._limits.max_decoded_bytes} bytes"
             )
-        if self._converter is None or not self._converter.fits(rate, n_channels):
-            self._check_form(rate, n_channels)
+        if self._converter is None or self._converter.form != form:
+            self._check_form(form.sample_rate, form.n_channels)
             if self._converter:
                 yield self._converter.finish()
-            self._converter = Converter(rate, n_channels, self._damage)
+            self._converter = Converter(form, self._damage)
         for n_missing in timeline.missing(frame):
             yield self._converter.feed_silence(n_missing)
         yield self._converter.feed(frame)

@@ -37,6 +37,7 @@ class FrontEndPool:
         memory_bytes: int,
         *,
         stall_s: float = 120.0,
+        max_recordings: int = 500,
     ) -> None:
         """Nothing runs before `start`.
 
@@ -46,12 +47,14 @@ class FrontEndPool:
             limits: what a recording may ask for.
             memory_bytes: address space of a process beyond its start.
             stall_s: longest wait for a child's next block before it is taken for hung.
+            max_recordings: after so many a process is replaced, so that slow leaks stay small.
         """
         self._size = size
         self._vad_path = vad_path
         self._memory_bytes = memory_bytes
         self._limits = asdict(limits)
         self._stall_s = stall_s
+        self._max_recordings = max_recordings
         self._idle: asyncio.Queue[Worker | None] = asyncio.Queue()  # None: closed
         self._workers: set[Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,14 +72,13 @@ class FrontEndPool:
         Raises:
             EngineFailed: one could not start; the message holds its reason.
         """
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self._size):
-                    group.create_task(self._add_worker())
-        except ExceptionGroup as errors:
+        starts = (self._add_worker() for _ in range(self._size))
+        results = await asyncio.gather(*starts, return_exceptions=True)
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
             await self.close()
-            reason = str(errors.exceptions[0]).partition("\n")[0]
-            raise EngineFailed(f"a decoder process could not start: {reason}") from errors
+            reason = str(failures[0]).partition("\n")[0]
+            raise EngineFailed(f"a decoder process could not start: {reason}") from failures[0]
 
     async def close(self) -> None:
         """End all processes; readers still at it get `Unavailable`. Safe to call again."""
@@ -129,11 +131,23 @@ class FrontEndPool:
 
     async def _take_idle(self) -> Worker:
         while worker := await self._idle.get():
-            if not worker.has_exited:
+            if worker.is_idle:
+                worker.is_idle = False
                 return worker
-            self._in_background(self._replace(worker))  # it died while idle
         self._idle.put_nowait(None)  # for the next who waits
         raise Unavailable("the server is shutting down")
+
+    def _set_idle(self, worker: Worker) -> None:
+        worker.is_idle = True
+        worker.listen().add_done_callback(lambda _: self._on_sign_of(worker))
+        self._idle.put_nowait(worker)
+
+    def _on_sign_of(self, worker: Worker) -> None:
+        """An idle child has nothing to say: it ended, or was taken over and babbles."""
+        if worker.is_idle and not self._is_closed:
+            worker.is_idle = False
+            _logger.warning("decoder.lost", extra={"reason": "while idle"})
+            self._in_background(self._replace(worker))
 
     def _put_back(self, worker: Worker, key: int, *, is_over: bool, is_lost: bool) -> None:
         if self._is_closed:
@@ -141,20 +155,19 @@ class FrontEndPool:
         if is_lost or worker.is_worn:
             self._in_background(self._replace(worker))
         elif is_over:
-            self._idle.put_nowait(worker)
+            self._set_idle(worker)
         else:
             self._in_background(self._recover(worker, key))
 
     async def _recover(self, worker: Worker, key: int) -> None:
         """Make a child free again whose recording nobody reads on."""
         if await worker.stop(key):
-            self._idle.put_nowait(worker)
+            self._set_idle(worker)
         else:
             await self._replace(worker)
 
     async def _replace(self, worker: Worker) -> None:
-        await worker.kill()
-        self._workers.discard(worker)
+        await self._remove(worker)
         pause_s = FIRST_RETRY_S
         while True:
             try:
@@ -167,9 +180,18 @@ class FrontEndPool:
                 return
 
     async def _add_worker(self) -> None:
-        worker = await Worker.start(self._vad_path, self._memory_bytes)
+        worker = await Worker.spawn(self._vad_path, self._memory_bytes, self._max_recordings)
         self._workers.add(worker)
-        self._idle.put_nowait(worker)
+        try:
+            await worker.ready()
+        except ChildLost:
+            await self._remove(worker)
+            raise
+        self._set_idle(worker)
+
+    async def _remove(self, worker: Worker) -> None:
+        await worker.kill()  # if we are cancelled here, `close` does it again
+        self._workers.discard(worker)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -11,29 +11,26 @@ from auricle.processes import Child, Frame, FrameError
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
 """How long a child may take to drop a recording whose reader left, before it is killed."""
-MAX_RECORDINGS = 500
-"""A child is replaced after this many, so that slow leaks stay small."""
 MAX_GROWTH_BYTES = 128 << 20
 
 
 class Worker:
     """A running child and its use so far. Owner: the pool while idle, else one `read`."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, max_recordings: int) -> None:
         self._child = child
+        self._max_recordings = max_recordings
         self._receiving: asyncio.Task[Frame | None] | None = None
         self._resident_bytes = 0  # at its start
         self._n_recordings = 0
+        self.is_idle = False
+        """Whether it waits for a recording; the pool's own mark."""
         self.is_worn = False
         """Whether the child should be replaced instead of used again."""
 
     @classmethod
-    async def start(cls, vad_path: Path, memory_bytes: int) -> "Worker":
-        """Start a child and wait until it is ready.
-
-        Raises:
-            ChildLost: it ended, or is not ready in START_TIMEOUT_S.
-        """
+    async def spawn(cls, vad_path: Path, memory_bytes: int, max_recordings: int) -> "Worker":
+        """Start a child; it is of use when it is `ready`."""
         child = await Child.start(
             "auricle.frontend.child",
             str(vad_path),
@@ -41,24 +38,24 @@ class Worker:
             str(os.getpid()),
             env={"OPENBLAS_NUM_THREADS": "1"},  # numpy's threads would only take memory
         )
-        worker = cls(child)
-        try:
-            ready = await worker.receive(START_TIMEOUT_S)
-            worker._resident_bytes = int(ready.header["resident_bytes"])
-        except BaseException:
-            await worker.kill()
-            raise
-        return worker
+        return cls(child, max_recordings)
+
+    async def ready(self) -> None:
+        """Wait until the child is ready.
+
+        Raises:
+            ChildLost: it ended, or is not ready in START_TIMEOUT_S.
+        """
+        frame = await self.receive(START_TIMEOUT_S)
+        resident_bytes = frame.header.get("resident_bytes")
+        if not isinstance(resident_bytes, int):
+            raise ChildLost("no word of readiness")
+        self._resident_bytes = resident_bytes
 
     @property
     def pid(self) -> int:
         """Process id of the child."""
         return self._child.pid
-
-    @property
-    def has_exited(self) -> bool:
-        """Whether the child is known to have ended."""
-        return self._child.exited
 
     async def request(self, key: int, path: Path, limits: dict[str, Any]) -> None:
         """Ask for a recording; its blocks and one last frame follow.
@@ -74,6 +71,11 @@ class Worker:
         except ConnectionError as error:
             raise ChildLost("the process is gone") from error
 
+    def listen(self) -> "asyncio.Task[Frame | None]":
+        """The receipt of the next frame, as it goes on; done in an idle child, it has ended."""
+        self._receiving = self._receiving or asyncio.create_task(self._child.receive())
+        return self._receiving
+
     async def receive(self, timeout_s: float) -> Frame:
         """The child's next frame. Being cancelled loses none: the next call gets it.
 
@@ -81,11 +83,11 @@ class Worker:
             ChildLost: the child ended, broke the framing, reported a fault of its own, or sent
                 nothing for `timeout_s` seconds.
         """
-        self._receiving = self._receiving or asyncio.create_task(self._child.receive())
-        done, _ = await asyncio.wait({self._receiving}, timeout=timeout_s)
+        receiving = self.listen()
+        done, _ = await asyncio.wait({receiving}, timeout=timeout_s)
         if not done:
             raise ChildLost(f"nothing came for {timeout_s:g} s")
-        receiving, self._receiving = self._receiving, None
+        self._receiving = None
         try:
             frame = receiving.result()
         except FrameError as error:
@@ -102,7 +104,7 @@ class Worker:
     def _note_use(self, resident_bytes: object) -> None:
         self._n_recordings += 1
         growth = resident_bytes - self._resident_bytes if isinstance(resident_bytes, int) else 0
-        self.is_worn = growth > MAX_GROWTH_BYTES or self._n_recordings >= MAX_RECORDINGS
+        self.is_worn = growth > MAX_GROWTH_BYTES or self._n_recordings >= self._max_recordings
 
     async def stop(self, key: int) -> bool:
         """Have the child drop a recording in work; whether it did and is free again."""
