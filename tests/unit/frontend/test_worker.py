@@ -90,7 +90,7 @@ async def test_child_that_does_not_speak_of_readiness_is_lost(babbling: StartBab
 
 
 async def test_stopped_child_is_free_after_its_last_frame(babbling: StartBabbling) -> None:
-    worker = await babbling(framed(b'{"block": 0}', bytes(70_000)) + framed(b'{"stopped": 0}'))
+    worker = await babbling(framed(b'{"block": 0}', bytes(30_000)) + framed(b'{"stopped": 0}'))
     assert await worker.stop(0) is True
 
 
