@@ -110,18 +110,20 @@ class FrontEndPool:
         n_samples = 0
         try:
             await worker.request(key, path, self._limits)
-            while not is_over:
+            while True:
                 frame = await worker.receive(self._stall_s)
                 is_over = "block" not in frame.header
                 item = parse(frame, n_samples)
-                if isinstance(item, Block):
-                    n_samples += len(item.waveform)
+                if not isinstance(item, Block):
+                    break
+                n_samples += len(item.waveform)
                 yield item
         except ChildLost as error:
             is_lost = True
             raise self._explain(error) from error
         finally:
             self._put_back(worker, key, is_over=is_over, is_lost=is_lost)
+        yield item  # the child is free by now, however slowly the caller goes on
 
     def _explain(self, error: ChildLost) -> Unavailable | UnreadableAudio:
         if self._is_closed:

@@ -85,6 +85,15 @@ async def test_recordings_of_next_to_nothing(
     assert sum(len(block.speech) for block in blocks) == -(-n_samples // 512)
 
 
+async def test_child_is_free_before_its_reader_takes_the_end(start_pool: StartPool) -> None:
+    pool = await start_pool()
+    async with aclosing(pool.read(ASK_NOT.path)) as slow:
+        async for item in slow:
+            if isinstance(item, RecordingEnd):
+                break
+        await read_all(pool, GERMAN.path)
+
+
 async def test_notices_come_with_the_end(start_pool: StartPool, tmp_path: Path) -> None:
     path = tmp_path / "lies.wav"
     path.write_bytes(wav(np.ones(16_000, np.int16), promised=3_200))
