@@ -14,8 +14,8 @@ from auricle.audio.waveform import SAMPLE_RATE, Waveform
 
 FULL_SCALE = 4.0
 """Linear, +12 dB; samples above were not meant as -1..1."""
-BATCH_S = 0.25
-"""Frames may hold 2.5 ms; converting a quarter second at once costs a tenth per sample."""
+BATCH_S = 0.5
+"""Frames may hold 2.5 ms; converting half a second at once costs a tenth per sample."""
 
 
 _DTYPES: dict[str, type[np.generic]] = {

@@ -174,12 +174,7 @@ class Decoder:
 
     def _frames(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
         """Decoded frames; packets that cannot be decoded are counted and skipped."""
-        packets = container.demux(stream)
-        while True:
-            with _translated():
-                packet = next(packets, None)
-            if packet is None:
-                return
+        for packet in _packets(container, stream):
             frames = self._decode(packet)
             self._n_idle_packets = 0 if frames else self._n_idle_packets + 1
             if self._n_idle_packets > self._limits.max_idle_packets:
@@ -231,3 +226,9 @@ class Decoder:
         if self._n_samples > self._limits.max_audio_s * SAMPLE_RATE:
             raise self._too_long("longer than allowed")
         return piece
+
+
+def _packets(container: InputContainer, stream: AudioStream) -> Iterator["Packet[AudioStream]"]:
+    """The stream's packets; the last one is empty and flushes the decoder."""
+    with _translated():
+        yield from container.demux(stream)
