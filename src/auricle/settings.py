@@ -117,11 +117,6 @@ class Settings(BaseModel):
     max_audio_s: float = Field(
         3 * 3600, gt=0, description="Longest recording accepted, in decoded seconds."
     )
-    max_queued_s: float = Field(
-        4 * 3600,
-        gt=0,
-        description="Audio waiting or in work over all requests, in seconds; beyond it: 429.",
-    )
     max_requests: int = Field(64, ge=1, description="Transcriptions at once; beyond it: 429.")
     request_timeout_s: float = Field(
         1800, gt=0, description="Longest a single transcription may take, in seconds."
