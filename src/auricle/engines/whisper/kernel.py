@@ -1,0 +1,303 @@
+"""Whisper's mathematics for many windows at once: no policy, no text, no threads.
+
+    state = kernel.encode(log_mel)
+    row = kernel.join(state)
+    logits = kernel.step({row: prompt})      # (1, n_vocab), of the last token of each row
+    logits = kernel.step({row: [token], other: [its_token]})
+    kernel.leave(row)
+
+Rows join and leave at any step and share nothing but the weights: a row's logits are those it
+would have alone (`self_check`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from auricle.audio.log_mel import LogMel
+from auricle.engines.whisper.graphs.compiling import CacheType, CompiledGraph, GraphOptions
+from auricle.engines.whisper.graphs.decoder import build_decoder
+from auricle.engines.whisper.graphs.encoder import build_encoder
+from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE, SCALE_BYTES
+from auricle.engines.whisper.pages import PagePool
+from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
+from auricle.errors import EngineFailed
+
+Logits = NDArray[np.float32]
+"""Raw scores, shape (n_rows, n_vocab)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelLimits:
+    """How much the kernel holds at once: memory is set aside for it, touched when used.
+
+    `n_windows` encoded windows of full length (or more shorter ones), `n_rows` rows of
+    `max_tokens` tokens with their prompts.
+    """
+
+    n_windows: int = 8
+    n_rows: int = 8
+    max_tokens: int = 448
+
+
+@dataclass(slots=True, eq=False)
+class CrossState:
+    """An encoded window: pages with the decoder's cross-attention keys and values.
+
+    `last` is the last position's, (n_layers, 2 * d_model). Freed with its last holder: the
+    caller's own hold ends with `Kernel.release`.
+    """
+
+    pages: list[int]
+    n_positions: int
+    last: NDArray[np.float32]
+    holders: int = 1
+
+
+@dataclass(slots=True)
+class _Row:
+    """A sequence being decoded: its window, its pages and how many tokens they hold."""
+
+    state: CrossState
+    pages: list[int] = field(default_factory=list)
+    n_tokens: int = 0
+
+
+class Kernel:
+    """Encoder and decoder of one checkpoint with the caches of all rows. Single-threaded."""
+
+    def __init__(
+        self, weights: WhisperWeights, options: GraphOptions, limits: KernelLimits
+    ) -> None:
+        """Compile both graphs and set aside the caches.
+
+        Raises:
+            WeightsError: the checkpoint is incomplete.
+            EngineFailed: this processor cannot run the graphs.
+        """
+        self.dims = weights.dims
+        self._quantized = options.cache_type is CacheType.U8
+        self._encoder = CompiledGraph(
+            build_encoder(weights, int8=options.int8_encoder, quantize_cross=self._quantized),
+            options,
+        )
+        self._decoder = CompiledGraph(build_decoder(weights, int8=options.int8_decoder), options)
+        self._embedding = weights.array("decoder.embedding").astype(np.float16)
+        self._positions = weights.array("decoder.positions")
+        self._cross_pool = PagePool(limits.n_windows * _n_pages(self.dims.n_audio))
+        self._self_pool = PagePool(limits.n_rows * _n_pages(limits.max_tokens))
+        self._cross_caches = self._caches("cross", self._cross_pool.n_free)
+        self._self_caches = self._caches("self", self._self_pool.n_free)
+        self._rows: dict[int, _Row] = {}
+        self._next_row = 0
+
+    def _caches(self, name: str, n_pages: int) -> list[tuple[ov.Tensor, ov.Tensor]]:
+        """Keys and values of each layer, bound to the decoder."""
+        caches = []
+        for i in range(self.dims.n_decoder_layers):
+            pair = []
+            for part in ("keys", "values"):
+                tensor = self._decoder.allocate(f"{name}_{i}_{part}", n_pages)
+                self._decoder.bind(f"{name}_{i}_{part}", tensor)
+                pair.append(tensor)
+            caches.append((pair[0], pair[1]))
+        return caches
+
+    # windows
+
+    def encode(self, log_mel: LogMel) -> CrossState:
+        """Encode one window; the caller lets it go with `release`.
+
+        Args:
+            log_mel: (n_mels, n_frames), an even number of frames up to 2 * n_audio.
+
+        Raises:
+            EngineFailed: the graph failed or gave values that are no numbers.
+        """
+        n_positions = log_mel.shape[1] // 2
+        assert log_mel.shape == (self.dims.n_mels, 2 * n_positions)
+        assert 0 < n_positions <= self.dims.n_audio
+        self._encoder.set("log_mel", log_mel[None])
+        self._encoder.run()
+        last = self._encoder.output("last").copy()
+        if last.shape != (self.dims.n_decoder_layers, 2 * self.dims.d_model):
+            msg = f"the encoder gave an output of shape {last.shape}"
+            raise EngineFailed(msg)
+        if not np.isfinite(last).all():
+            msg = "the encoder gave values that are no numbers"
+            raise EngineFailed(msg)
+        pages = self._cross_pool.take(_n_pages(n_positions))
+        for i, caches in enumerate(self._cross_caches):
+            self._store(i, caches, pages, n_positions)
+        return CrossState(pages, n_positions, last)
+
+    def _store(
+        self, layer: int, caches: tuple[ov.Tensor, ov.Tensor], pages: list[int], n_positions: int
+    ) -> None:
+        """Copy one layer's keys and values from the encoder's outputs into pages."""
+        values = self._encoder.output(f"cross_{layer}")
+        n_heads = self.dims.n_heads
+        assert values.shape == (n_positions, 2 * n_heads, HEAD_SIZE)
+        scales = self._encoder.output(f"scale_{layer}") if self._quantized else None
+        for part, cache in enumerate(caches):
+            heads = slice(part * n_heads, (part + 1) * n_heads)
+            stored = _bits(cache)
+            offset = SCALE_BYTES if scales is not None else 0
+            _to_pages(stored[..., offset:], pages, _same_bits(values[:, heads], stored))
+            if scales is not None:
+                head = scales[:, heads].view(np.uint8)
+                _to_pages(stored[..., :SCALE_BYTES], pages, head)
+
+    def release(self, state: CrossState) -> None:
+        """Let go of a window; its memory is free once no row uses it either."""
+        state.holders -= 1
+        if not state.holders:
+            self._cross_pool.release(state.pages)
+
+    # rows
+
+    def join(self, state: CrossState) -> int:
+        """A new, empty row over a window; returns its number."""
+        state.holders += 1
+        self._rows[self._next_row] = _Row(state)
+        self._next_row += 1
+        return self._next_row - 1
+
+    def leave(self, row: int) -> None:
+        """Drop a row and free its pages."""
+        gone = self._rows.pop(row)
+        self._self_pool.release(gone.pages)
+        self.release(gone.state)
+
+    def fork(self, row: int) -> int:
+        """A copy of a row: full pages and the window are shared, the last page is copied."""
+        source = self._rows[row]
+        copy = self.join(source.state)
+        n_shared = source.n_tokens // PAGE_SIZE
+        shared = source.pages[:n_shared]
+        self._self_pool.hold(shared)
+        target = self._rows[copy]
+        target.pages, target.n_tokens = list(shared), source.n_tokens
+        if len(source.pages) > n_shared:
+            (page,) = self._self_pool.take(1)
+            target.pages.append(page)
+            for cache in (cache for pair in self._self_caches for cache in pair):
+                bits = _bits(cache)
+                bits[page] = bits[source.pages[n_shared]]
+        return copy
+
+    def n_tokens(self, row: int) -> int:
+        """Tokens the row has been fed."""
+        return self._rows[row].n_tokens
+
+    def step(self, feed: Mapping[int, Sequence[int]]) -> Logits:
+        """Feed each row its next tokens, one or more.
+
+        Args:
+            feed: the rows to advance, in the order of the result; others stay as they are.
+
+        Returns:
+            The logits after each row's last token; a view that the next step overwrites.
+
+        Raises:
+            EngineFailed: the graph failed or gave no finite numbers. The rows fed are then
+                unusable and must leave.
+        """
+        rows = [self._rows[row] for row in feed]
+        lengths = [len(tokens) for tokens in feed.values()]
+        assert rows
+        assert min(lengths) > 0
+        for row, length in zip(rows, lengths, strict=True):
+            self._grow(row, length)
+        self._set_tokens(rows, [token for tokens in feed.values() for token in tokens], lengths)
+        self._set_tables(rows, lengths)
+        self._decoder.run()
+        for row, length in zip(rows, lengths, strict=True):
+            row.n_tokens += length
+        return self._logits(len(rows))
+
+    def _logits(self, n_rows: int) -> Logits:
+        logits: Logits = self._decoder.output("logits")
+        if logits.shape != (n_rows, self.dims.n_vocab):
+            msg = f"the decoder gave logits of shape {logits.shape} for {n_rows} rows"
+            raise EngineFailed(msg)
+        if not np.isfinite(logits.max(axis=1)).all():  # max passes NaN on
+            msg = "the decoder gave logits that are no numbers"
+            raise EngineFailed(msg)
+        return logits
+
+    def _grow(self, row: _Row, n_new: int) -> None:
+        """Give the row pages for its next tokens, cleared of what others left in them."""
+        assert row.n_tokens + n_new <= self.dims.n_text
+        missing = _n_pages(row.n_tokens + n_new) - len(row.pages)
+        if missing <= 0:
+            return
+        pages = self._self_pool.take(missing)
+        for cache in (cache for pair in self._self_caches for cache in pair):
+            _bits(cache)[pages] = 0
+        row.pages += pages
+
+    def _set_tokens(self, rows: list[_Row], tokens: list[int], lengths: list[int]) -> None:
+        begins = np.repeat([row.n_tokens for row in rows], lengths)
+        starts = np.repeat(np.cumsum([0, *lengths[:-1]]), lengths)
+        positions = begins + np.arange(len(tokens)) - starts
+        embedded = self._embedding[tokens].astype(np.float32) + self._positions[positions]
+        self._decoder.set("embedded", embedded)
+        self._decoder.set("last", np.repeat([row.state.last for row in rows], lengths, axis=0))
+        self._decoder.set("wanted", np.cumsum(lengths, dtype=np.int64) - 1)
+
+    def _set_tables(self, rows: list[_Row], lengths: list[int]) -> None:
+        used = [row.pages[: _n_pages(row.n_tokens + n)] for row, n in zip(rows, lengths, strict=True)]
+        self._set_table("self", [row.n_tokens for row in rows], lengths, used)
+        # Each token is a sequence of its own: see `graphs/decoder.py`.
+        states = [row.state for row, n in zip(rows, lengths, strict=True) for _ in range(n)]
+        past = [state.n_positions - 1 for state in states]
+        self._set_table("cross", past, [1] * len(states), [state.pages for state in states])
+
+    def _set_table(
+        self, name: str, past: list[int], lengths: list[int], pages: list[list[int]]
+    ) -> None:
+        longest = max(n + new for n, new in zip(past, lengths, strict=True))
+        for part, values in {
+            "past": past,
+            "begins": np.cumsum([0, *lengths]),
+            "pages": np.concatenate(pages),
+            "page_begins": np.cumsum([0, *map(len, pages)]),
+            "longest": longest,
+        }.items():
+            self._decoder.set(f"{name}_{part}", np.asarray(values, np.int32))
+
+
+def _n_pages(n_positions: int) -> int:
+    return -(-n_positions // PAGE_SIZE)
+
+
+def _bits(cache: ov.Tensor) -> NDArray[np.generic]:
+    """The cache as an array; bf16, which NumPy lacks, as its 16 bits."""
+    data: NDArray[np.generic] = cache.data
+    return data.view(np.uint16) if cache.element_type == ov.Type.bf16 else data
+
+
+def _same_bits(values: NDArray[np.generic], stored: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Float32 values in the type of a cache: bf16 is the upper half, rounded to even."""
+    if stored.dtype != np.uint16:
+        return values
+    whole = np.ascontiguousarray(values).view(np.uint32)
+    rounded = whole + np.uint32(0x7FFF) + ((whole >> np.uint32(16)) & np.uint32(1))
+    return (rounded >> np.uint32(16)).astype(np.uint16)
+
+
+def _to_pages(
+    stored: NDArray[np.generic], pages: list[int], values: NDArray[np.generic]
+) -> None:
+    """Write (n, n_heads, size) into pages (n_pages, n_heads, PAGE_SIZE, size)."""
+    n_whole = len(values) // PAGE_SIZE
+    whole = values[: n_whole * PAGE_SIZE]
+    split = whole.reshape(n_whole, PAGE_SIZE, *values.shape[1:])
+    stored[pages[:n_whole]] = split.swapaxes(1, 2)
+    rest = values[n_whole * PAGE_SIZE :]
+    if len(rest):
+        stored[pages[n_whole], :, : len(rest)] = rest.swapaxes(0, 1)
