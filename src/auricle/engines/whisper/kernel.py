@@ -189,6 +189,10 @@ class Kernel:
                 bits[page] = bits[source.pages[n_shared]]
         return copy
 
+    def free_pages(self) -> tuple[int, int]:
+        """Pages that are free for windows and for rows; all of them when nothing is held."""
+        return self._cross_pool.n_free, self._self_pool.n_free
+
     def n_tokens(self, row: int) -> int:
         """Tokens the row has been fed."""
         return self._rows[row].n_tokens

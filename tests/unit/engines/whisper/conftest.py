@@ -1,0 +1,34 @@
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from whisper.checkpoints import SHAPES, neutral_arrays, write_ctranslate2
+
+from auricle.engines.whisper.graphs.compiling import GraphOptions
+from auricle.engines.whisper.kernel import Kernel, KernelLimits
+from auricle.engines.whisper.weights import WhisperWeights, load_weights
+
+KernelOf = Callable[[str, GraphOptions], Kernel]
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], WhisperWeights]:
+    @cache
+    def of(name: str) -> WhisperWeights:
+        folder: Path = tmp_path_factory.mktemp(name)
+        return load_weights(write_ctranslate2(folder, neutral_arrays(SHAPES[name])))
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def tiny_kernel(tiny_weights: Callable[[str], WhisperWeights]) -> KernelOf:
+    """A kernel of a shape; the same one for all tests, which leave no rows behind."""
+
+    @cache
+    def of(name: str, options: GraphOptions) -> Kernel:
+        limits = KernelLimits(n_windows=8, n_rows=12, max_tokens=80)
+        return Kernel(tiny_weights(name), options, limits)
+
+    return of
