@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import signal
 import struct
 import subprocess
@@ -94,6 +95,11 @@ class ChildChannel:
         if header is None or payload is None:
             return None
         return Frame(_parse_header(header), payload)
+
+    @property
+    def has_input(self) -> bool:
+        """Whether `read` would return at once: a frame has come, or the parent is gone."""
+        return bool(select.select([self._reader], [], [], 0)[0])
 
     def write(self, header: Mapping[str, Any], payload: bytes | memoryview = b"") -> None:
         """Send a frame; BrokenPipeError when the parent is gone."""

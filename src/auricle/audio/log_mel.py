@@ -9,7 +9,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000  # Hz
+from auricle.audio.waveform import SAMPLE_RATE
+
 N_FFT = 400  # samples, 25 ms
 HOP_LENGTH = 160  # samples, 10 ms
 FRAMES_PER_S = SAMPLE_RATE // HOP_LENGTH

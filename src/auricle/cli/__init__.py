@@ -1,1 +1,48 @@
 """The command line: parse, call, print."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from auricle import __version__
+from auricle.cli import models, serve, settings, transcribe
+from auricle.errors import AuricleError, SettingsError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # what shells report for Ctrl-C
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all commands; each sets `run` to the function that does it."""
+    parser = argparse.ArgumentParser(
+        prog="auricle", description="Self-hosted speech to text for the Mistral audio API."
+    )
+    parser.add_argument("--version", action="version", version=f"auricle {__version__}")
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for module in (serve, transcribe, models, settings):
+        module.register(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status.
+
+    0: done. 1: failed, one sentence on standard error says why. 2: wrong usage or settings.
+    130: interrupted.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except SettingsError as error:
+        print(f"auricle: {error.message}", file=sys.stderr)
+        return EXIT_USAGE
+    except AuricleError as error:
+        print(f"auricle: {error.message}", file=sys.stderr)
+        return EXIT_FAILED
+    except BrokenPipeError:  # the reader of our output left, as `head` does
+        sys.stderr.close()
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return status

@@ -9,16 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from auricle.audio.waveform import SAMPLE_RATE, Waveform
 from auricle.transcript.model import Segment
-
-SAMPLE_RATE = 16_000
-"""Hz; the rate of every waveform behind the audio room."""
-
-Waveform = NDArray[np.float32]
-"""Mono samples, shape (n_samples,), -1 to 1, at SAMPLE_RATE."""
 
 
 class Priority(IntEnum):

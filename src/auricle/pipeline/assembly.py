@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from auricle.engines.protocol import SAMPLE_RATE, Hypothesis
+from auricle.audio.waveform import SAMPLE_RATE
+from auricle.engines.protocol import Hypothesis
 from auricle.errors import EngineFailed
 from auricle.pipeline.windows import Window
 from auricle.transcript.events import (

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from auricle.audio.waveform import SAMPLE_RATE
 from auricle.engines.protocol import (
-    SAMPLE_RATE,
     DecodeOptions,
     Delta,
     Failed,
@@ -131,7 +131,8 @@ class Transcriber:
             for span in segmenter.feed(block.speech):
                 for window in packer.add_span(span):
                     yield window
-            for window in packer.settle(segmenter.earliest_start):
+            position = block.start + len(block.waveform)
+            for window in packer.settle(segmenter.open_start or position):
                 yield window
         n_samples = recording.end.n_samples if recording.end is not None else 0
         for span in segmenter.finish(n_samples):

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auricle.engines.protocol import SAMPLE_RATE, Waveform
-from auricle.vad.segmenter import Span
+from auricle.audio.waveform import SAMPLE_RATE, Span, Waveform
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,10 @@ class WindowPacker:
         return [self._close()] if self._spans else []
 
     def settle(self, speech_from: int) -> list[Window]:
-        """No speech can begin before a sample: close what waits for nothing, drop old audio."""
+        """No speech will begin before about that sample; the first window, if that ends it.
+
+        Audio that lies more than a kept pause before it is dropped.
+        """
         windows = []
         if self._spans and self._is_first:
             pause_s = (speech_from - self._spans[-1].end) / SAMPLE_RATE

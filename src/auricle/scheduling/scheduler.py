@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
+from auricle import telemetry
 from auricle.engines.protocol import (
     DecodeEvent,
     DecodeOptions,
@@ -132,7 +133,7 @@ class Scheduler:
                 try:
                     worker = await Worker.start(self._spec, START_TIMEOUT_S)
                 except (EngineFailed, OSError) as error:
-                    log.warning("worker.start_failed", extra={"error": str(error)})
+                    telemetry.log(log, logging.WARNING, "worker.start_failed", error=str(error))
                     await asyncio.sleep(backoff_s)
                     backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
                     continue
@@ -147,7 +148,7 @@ class Scheduler:
         watchdog = asyncio.create_task(_kill_when_stalled(worker))
         try:
             await worker.run(self._dispatch)
-            log.error("worker.died", extra={"pid": worker.pid, "jobs": len(worker.jobs)})
+            telemetry.log(log, logging.ERROR, "worker.died", pid=worker.pid, jobs=len(worker.jobs))
         finally:
             watchdog.cancel()
             self._workers.discard(worker)
@@ -173,6 +174,6 @@ async def _kill_when_stalled(worker: Worker) -> None:
         while True:
             await asyncio.sleep(STALL_TIMEOUT_S / 10)
             if worker.jobs and loop.time() - worker.last_heard_s > STALL_TIMEOUT_S:
-                log.error("worker.stalled", extra={"pid": worker.pid})
+                telemetry.log(log, logging.ERROR, "worker.stalled", pid=worker.pid)
                 await worker.stop()
                 return

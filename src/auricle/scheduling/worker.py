@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from auricle import telemetry
 from auricle.engines.protocol import (
     DecodeEvent,
     DecodeOptions,
@@ -122,7 +123,7 @@ class Worker:
                 if self._handle(parse_from_worker(frame.header)):
                     on_slot_free()
         except (FrameError, ValueError) as error:
-            log.warning("worker.broken", extra={"pid": self.pid, "error": repr(error)})
+            telemetry.log(log, logging.WARNING, "worker.broken", pid=self.pid, error=repr(error))
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)

@@ -12,7 +12,8 @@ import threading
 
 import numpy as np
 
-from auricle.engines.protocol import SAMPLE_RATE, DecodeOptions, Engine, Failed, Final, Utterance
+from auricle.audio.waveform import SAMPLE_RATE
+from auricle.engines.protocol import DecodeOptions, Engine, Failed, Final, Utterance
 from auricle.engines.registry import ENGINES, EngineSpec
 from auricle.processes import ChildChannel, Frame
 from auricle.scheduling.messages import (

@@ -1,7 +1,7 @@
 """Whisper on CTranslate2, int8: a batch engine, one utterance a step."""
 
 import json
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -129,10 +129,10 @@ class CTranslate2Whisper:
         if options.language is not None:
             return options.language, 1.0
         found = self._model.detect_language(features)[0]
-        probabilities = Counter[str]()
-        for token, probability in found:
-            probabilities[self._tokenizer.language_of(token)] += float(probability)
-        language, probability = probabilities.most_common(1)[0]
+        probabilities: defaultdict[str, float] = defaultdict(float)
+        for token, share in found:
+            probabilities[self._tokenizer.language_of(token)] += float(share)
+        language, probability = max(probabilities.items(), key=lambda item: item[1])
         hint = options.language_hint
         if hint is not None and hint in probabilities and probability < SURE_OF_ANOTHER_LANGUAGE:
             return hint, probabilities[hint]

@@ -1,0 +1,141 @@
+"""The composition root: settings in, a running transcription service out."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from auricle.audio.decode import DecodeLimits
+from auricle.engines.protocol import Ticket
+from auricle.engines.registry import EngineSpec
+from auricle.errors import NotSupported
+from auricle.frontend.pool import FrontEndPool
+from auricle.pipeline.options import TranscribeOptions
+from auricle.pipeline.transcribe import Transcriber
+from auricle.scheduling.scheduler import Scheduler
+from auricle.server.service import ModelCard
+from auricle.settings import Settings
+from auricle.transcript.events import TranscriptEvent
+from auricle.weights.progress import Progress
+from auricle.weights.row import ModelRow
+from auricle.weights.store import ModelStore
+from auricle.weights.table import ModelTable
+
+VAD_MODEL = "silero-vad"
+EXTRA_WINDOWS_IN_FLIGHT = 2
+"""Beyond one a slot, so that no slot waits while the next window is being read."""
+
+
+class Weights:
+    """The configured model's row and where its files are. Made before anything is started."""
+
+    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
+        """Find or fetch the files; blocking.
+
+        Raises:
+            SettingsError: the configured model is unknown.
+            WeightsError: its files cannot be had; the message says what to do.
+        """
+        table = ModelTable.load(settings.model_table)
+        store = ModelStore(settings.cache_dir, settings.weight_sources, settings.weights_dir)
+        self.row = table.configured(settings.model)
+        self.folder = store.resolve(self.row, progress)
+        vad = table.find(VAD_MODEL)
+        assert vad is not None  # noqa: S101 (a row of the built-in table)
+        self.vad_file = store.resolve(vad, progress) / vad.files[0].name
+
+
+class Runtime:
+    """A running service: front end, engine workers, pipeline. Enter it to start, leave to stop."""
+
+    def __init__(self, settings: Settings, weights: Weights) -> None:
+        self._settings = settings
+        self._row = weights.row
+        self._front_end = FrontEndPool(
+            settings.decoders,
+            weights.vad_file,
+            DecodeLimits(max_audio_s=settings.max_audio_s),
+            settings.decoder_memory_bytes,
+        )
+        spec = EngineSpec(weights.row.engine, str(weights.folder), settings.beam_size)
+        self._scheduler = Scheduler(spec, settings.workers)
+        self._transcriber: Transcriber | None = None
+        self._stack = AsyncExitStack()
+        self._languages: frozenset[str] = frozenset()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._scheduler.close)
+            stack.push_async_callback(self._front_end.close)
+            await asyncio.gather(self._front_end.start(), self._scheduler.start())
+            info = self._scheduler.info
+            self._languages = frozenset(info.languages)
+            slots = info.slots * self._settings.workers
+            self._transcriber = Transcriber(
+                self._scheduler.submit, max_in_flight=slots + EXTRA_WINDOWS_IN_FLIGHT
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    def models(self) -> Sequence[ModelCard]:
+        """See `TranscriptionService`."""
+        return [_card(self._row, self._row.id)]
+
+    def resolve_model(self, model_id: str) -> ModelCard | None:
+        """See `TranscriptionService`."""
+        return _card(self._row, model_id) if self._row.answers_to(model_id) else None
+
+    def is_ready(self) -> bool:
+        """See `TranscriptionService`: a worker is ready only after a real inference."""
+        return self._transcriber is not None and self._scheduler.is_ready
+
+    def gauges(self) -> Mapping[str, float]:
+        """See `TranscriptionService`."""
+        return {
+            "queued_utterances": self._scheduler.queue_length,
+            "engine_workers": len(self._scheduler.worker_pids),
+            "engine_restarts": self._scheduler.n_restarts,
+        }
+
+    async def transcribe(
+        self, recording: Path, options: TranscribeOptions, ticket: Ticket
+    ) -> AsyncGenerator[TranscriptEvent, None]:
+        """See `TranscriptionService`."""
+        assert self._transcriber is not None  # noqa: S101 (entered)
+        if options.language is not None and options.language not in self._languages:
+            raise NotSupported(
+                f"language {options.language}: model {self._row.id} knows "
+                f"{', '.join(sorted(self._languages))}",
+                param="language",
+            )
+        blocks = self._front_end.read(recording)
+        async with (
+            aclosing(blocks),
+            aclosing(self._transcriber.transcribe(blocks, options, ticket)) as events,
+        ):
+            async for event in events:
+                yield event
+
+
+def _card(row: ModelRow, name: str) -> ModelCard:
+    limits = {} if row.limits is None else {"max_context_length": row.limits.max_context_length}
+    return ModelCard(
+        id=name,
+        aliases=tuple(alias for alias in (row.id, *row.aliases) if alias != name),
+        name=row.name,
+        description=row.description_as(name),
+        created=row.created,
+        owned_by=row.owned_by,
+        languages=row.languages,
+        **limits,
+    )

@@ -1,0 +1,54 @@
+"""When a decoding is believed."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auricle.engines.whisper.policy import DecodePolicy, compression_ratio, is_loop, loop_start
+
+POLICY = DecodePolicy()
+
+
+def test_a_short_utterance_gets_a_short_context_first_and_then_the_full_one() -> None:
+    contexts = [(a.temperature, a.context_s) for a in POLICY.attempts(4.0, None)]
+    assert contexts == [(0.0, 10.0), (0.0, 30.0), (0.4, 30.0), (0.8, 30.0)]
+
+
+def test_a_full_window_is_not_tried_twice_at_the_same_context() -> None:
+    assert [a.temperature for a in POLICY.attempts(29.5, None)] == [0.0, 0.4, 0.8]
+
+
+def test_a_callers_temperature_is_used_as_it_is() -> None:
+    assert [a.temperature for a in POLICY.attempts(4.0, 0.3)] == [0.3]
+
+
+def test_the_token_cap_grows_with_the_speech_and_ends_at_the_models_own() -> None:
+    assert POLICY.token_cap(0.1) < POLICY.token_cap(3) < POLICY.token_cap(30) == 224
+
+
+def test_a_loop_is_found_and_cut_to_one_round() -> None:
+    tokens = [1, 2, 3] + [7, 8] * 6
+    assert is_loop(tokens)
+    assert tokens[: loop_start(tokens)] == [1, 2, 3, 7, 8]
+
+
+def test_anaphora_is_no_loop() -> None:
+    tokens = [1, 2, 3, 4, 50, 1, 2, 3, 4, 60, 1, 2, 3, 4, 70, 1, 2, 3, 4, 80]
+    assert not is_loop(tokens)
+
+
+def test_three_equal_words_are_no_loop() -> None:
+    assert not is_loop([5, 9, 9, 9])
+
+
+@given(st.lists(st.integers(0, 5), max_size=60))
+def test_what_is_cut_off_repeats_what_is_kept(tokens: list[int]) -> None:
+    start = loop_start(tokens)
+    if start is not None:
+        cut = len(tokens) - start
+        assert cut >= 8
+        assert any(tokens[start:] == tokens[start - p : len(tokens) - p] for p in range(1, 25))
+
+
+def test_repetition_compresses() -> None:
+    assert compression_ratio("the next " * 50) > 3 > compression_ratio("It was a bright cold day.")
+    assert compression_ratio("") == 0

@@ -1,0 +1,104 @@
+"""Utterances packed into windows, and times mapped back."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auricle.audio.waveform import SAMPLE_RATE, Span
+from auricle.pipeline.windows import Window, WindowOptions, WindowPacker
+
+
+def spans_s(*edges: tuple[float, float]) -> list[Span]:
+    return [Span(round(a * SAMPLE_RATE), round(b * SAMPLE_RATE)) for a, b in edges]
+
+
+def pack(spans: list[Span], length_s: float, options: WindowOptions | None = None) -> list[Window]:
+    """Windows of a recording whose sample i has the value i."""
+    packer = WindowPacker(options or WindowOptions())
+    packer.add_audio(np.arange(round(length_s * SAMPLE_RATE), dtype=np.float32))
+    windows = [window for span in spans for window in packer.add_span(span)]
+    return windows + packer.finish()
+
+
+def test_no_speech_gives_no_window() -> None:
+    assert pack([], 10) == []
+
+
+def test_short_pauses_are_kept_whole_and_long_ones_to_a_second() -> None:
+    (window,) = pack(spans_s((1, 2), (2.5, 3), (8, 9)), 10)
+    assert window.duration_s == pytest.approx(1 + 0.5 + 0.5 + 1.0 + 1)
+    assert [piece.start / SAMPLE_RATE for piece in window.pieces] == [1.0, 7.5]
+
+
+def test_every_sample_is_the_recordings_own() -> None:
+    (window,) = pack(spans_s((1, 2), (8, 9)), 10)
+    for piece in window.pieces:
+        inside = window.waveform[piece.at : piece.at + piece.n_samples]
+        assert np.array_equal(inside, np.arange(piece.start, piece.end, dtype=np.float32))
+
+
+def test_times_map_back_over_a_cut_pause() -> None:
+    (window,) = pack(spans_s((1, 2), (8, 9)), 10)
+    assert window.to_recording_s(0.5) == pytest.approx(1.5)
+    assert window.to_recording_s(1.5, is_end=True) == pytest.approx(2.5)
+    assert window.to_recording_s(1.5) == pytest.approx(7.5)
+    assert window.to_recording_s(2.5) == pytest.approx(8.5)
+    assert window.to_recording_s(99) == pytest.approx(9)
+
+
+def test_a_tail_keeps_the_clock_and_the_speech() -> None:
+    (window,) = pack(spans_s((1, 3), (8, 10)), 10)
+    tail = window.tail(1.0)
+    assert tail.duration_s == pytest.approx(window.duration_s - 1)
+    assert tail.to_recording_s(0.25) == pytest.approx(2.25)
+    assert tail.speech_after_s(0) == pytest.approx(3)
+    assert tail.to_recording_s(tail.duration_s) == pytest.approx(10)
+
+
+def test_speech_after_counts_speech_only() -> None:
+    (window,) = pack(spans_s((1, 2), (2.5, 4)), 10)
+    assert window.speech_after_s(0.5) == pytest.approx(2.0)
+    assert window.speech_after_s(1.25) == pytest.approx(1.5)
+
+
+def test_the_first_window_is_closed_early() -> None:
+    windows = pack(spans_s((0, 7), (7.4, 12), (12.4, 20)), 20)
+    assert [window.start_s for window in windows] == [0, pytest.approx(7.4)]
+
+
+def test_settling_gives_the_first_window_before_more_speech_comes() -> None:
+    packer = WindowPacker(WindowOptions())
+    packer.add_audio(np.zeros(10 * SAMPLE_RATE, np.float32))
+    assert packer.add_span(Span(0, 7 * SAMPLE_RATE)) == []
+    assert packer.settle(round(7.5 * SAMPLE_RATE)) == []
+    assert len(packer.settle(round(8.5 * SAMPLE_RATE))) == 1
+
+
+def test_old_audio_is_dropped() -> None:
+    packer = WindowPacker(WindowOptions())
+    for second in range(3600):
+        packer.add_audio(np.zeros(SAMPLE_RATE, np.float32))
+        packer.settle((second + 1) * SAMPLE_RATE)
+    assert sum(len(block) for block in packer._audio) <= 3 * SAMPLE_RATE
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.05, 5), st.floats(0.1, 28)), max_size=30),
+    st.sampled_from([WindowOptions(), WindowOptions(first_s=1, enough_s=5)]),
+)
+def test_all_speech_is_in_windows_in_order_and_within_bounds(
+    shape: list[tuple[float, float]], options: WindowOptions
+) -> None:
+    spans, at = [], 0.0
+    for pause_s, speech_s in shape:
+        spans += spans_s((at + pause_s, at + pause_s + speech_s))
+        at += pause_s + speech_s
+    windows = pack(spans, at + 1, options)
+    found = [span for window in windows for piece in window.pieces for span in piece.speech]
+    assert found == spans
+    for window in windows:
+        assert window.duration_s <= options.max_s + 1e-3
+        assert len(window.waveform) == sum(piece.n_samples for piece in window.pieces)
+    ends = [0.0, *(window.end_s for window in windows)]
+    assert all(end <= window.start_s for end, window in zip(ends, windows, strict=False))
