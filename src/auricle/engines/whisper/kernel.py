@@ -157,7 +157,24 @@ class Kernel:
         if not state.holders:
             self._cross_pool.release(state.pages)
 
+    def cross_attention(
+        self, state: CrossState, layer: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Keys and values of a layer for an encoded window, each (n, n_heads, HEAD_SIZE)."""
+        keys, values = (
+            _from_pages(cache, state.pages, state.n_positions)
+            for cache in self._cross_caches[layer]
+        )
+        return keys, values
+
     # rows
+
+    def embed(
+        self, tokens: Sequence[int], positions: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """The decoder's input for tokens at their positions, shape (n, d_model)."""
+        embedded: NDArray[np.float32] = self._embedding[tokens].astype(np.float32)
+        return embedded + self._positions[positions]
 
     def join(self, state: CrossState) -> int:
         """A new, empty row over a window; returns its number."""
@@ -248,8 +265,7 @@ class Kernel:
         begins = np.repeat([row.n_tokens for row in rows], lengths)
         starts = np.repeat(np.cumsum([0, *lengths[:-1]]), lengths)
         positions = begins + np.arange(len(tokens)) - starts
-        embedded = self._embedding[tokens].astype(np.float32) + self._positions[positions]
-        self._decoder.set("embedded", embedded)
+        self._decoder.set("embedded", self.embed(tokens, positions))
         self._decoder.set("last", np.repeat([row.state.last for row in rows], lengths, axis=0))
         self._decoder.set("wanted", np.cumsum(lengths, dtype=np.int64) - 1)
 
@@ -292,6 +308,19 @@ def _same_bits(values: NDArray[np.generic], stored: NDArray[np.generic]) -> NDAr
     whole = np.ascontiguousarray(values).view(np.uint32)
     rounded = whole + np.uint32(0x7FFF) + ((whole >> np.uint32(16)) & np.uint32(1))
     return (rounded >> np.uint32(16)).astype(np.uint16)
+
+
+def _from_pages(cache: ov.Tensor, pages: list[int], n_positions: int) -> NDArray[np.float32]:
+    """The first positions of pages as float32, (n, n_heads, HEAD_SIZE)."""
+    rows = _bits(cache)[pages].swapaxes(1, 2)
+    rows = rows.reshape(-1, *rows.shape[2:])[:n_positions]
+    if rows.dtype == np.uint8:
+        scale = np.ascontiguousarray(rows[..., :SCALE_BYTES]).view(np.float32)
+        levels = rows[..., SCALE_BYTES:].astype(np.float32)
+        return (levels - scale[..., 1:]) * scale[..., :1]
+    if rows.dtype == np.uint16:
+        return (rows.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return rows.astype(np.float32)
 
 
 def _to_pages(
