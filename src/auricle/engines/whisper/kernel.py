@@ -12,12 +12,14 @@ would have alone (`self_check`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
 from auricle.audio.log_mel import LogMel
+from auricle.engines.whisper.graphs.cache import GraphCache
 from auricle.engines.whisper.graphs.compiling import CacheType, CompiledGraph, GraphOptions
 from auricle.engines.whisper.graphs.decoder import build_decoder
 from auricle.engines.whisper.graphs.encoder import build_encoder
@@ -70,9 +72,19 @@ class Kernel:
     """Encoder and decoder of one checkpoint with the caches of all rows. Single-threaded."""
 
     def __init__(
-        self, weights: WhisperWeights, options: GraphOptions, limits: KernelLimits
+        self,
+        weights: WhisperWeights,
+        options: GraphOptions,
+        limits: KernelLimits,
+        cache_folder: Path | None = None,
     ) -> None:
         """Compile both graphs and set aside the caches.
+
+        Args:
+            weights: the checkpoint.
+            options: how to compute.
+            limits: how much is held at once.
+            cache_folder: keeps the graphs for the next start.
 
         Raises:
             WeightsError: the checkpoint is incomplete.
@@ -80,11 +92,26 @@ class Kernel:
         """
         self.dims = weights.dims
         self._quantized = options.cache_type is CacheType.U8
+        graphs = GraphCache(cache_folder, weights.fingerprint)
         self._encoder = CompiledGraph(
-            build_encoder(weights, int8=options.int8_encoder, quantize_cross=self._quantized),
+            graphs.graph(
+                f"encoder-{'int8' if options.int8_encoder else 'f32'}"
+                f"-{'u8' if self._quantized else 'f32'}",
+                lambda: build_encoder(
+                    weights, int8=options.int8_encoder, quantize_cross=self._quantized
+                ),
+                self.dims.n_heads,
+            ),
             options,
         )
-        self._decoder = CompiledGraph(build_decoder(weights, int8=options.int8_decoder), options)
+        self._decoder = CompiledGraph(
+            graphs.graph(
+                f"decoder-{'int8' if options.int8_decoder else 'f32'}",
+                lambda: build_decoder(weights, int8=options.int8_decoder),
+                self.dims.n_heads,
+            ),
+            options,
+        )
         self._embedding = weights.array("decoder.embedding").astype(np.float16)
         self._positions = weights.array("decoder.positions")
         self._cross_pool = PagePool(limits.n_windows * _n_pages(self.dims.n_audio))

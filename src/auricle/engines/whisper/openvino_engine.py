@@ -71,6 +71,7 @@ class OpenVinoWhisper:
         graph_options: GraphOptions,
         *,
         slots: int = 8,
+        cache_folder: Path | None = None,
         rules_of: RulesOf = no_extra_rules,
     ) -> None:
         """Load, compile and check the checkpoint in `folder`.
@@ -80,6 +81,7 @@ class OpenVinoWhisper:
             policy: thresholds and search width.
             graph_options: how to compute.
             slots: utterances decoded at once.
+            cache_folder: keeps the graphs for the next start.
             rules_of: further rules for an utterance's logits.
 
         Raises:
@@ -93,7 +95,7 @@ class OpenVinoWhisper:
         self._slots = slots
         self._rules_of = rules_of
         limits = KernelLimits(n_windows=slots + 1, n_rows=2 * slots * policy.beam_size)
-        self._kernel = Kernel(weights, graph_options, limits)
+        self._kernel = Kernel(weights, graph_options, limits, cache_folder)
         self_check(self._kernel)
         self._aligner = Aligner(
             weights, graph_options, self._kernel, self._vocabulary.config.alignment_heads

@@ -11,7 +11,8 @@ Arrays are read lazily from memory-mapped files, as float32, by the names below 
     {side}.{i}.ffn.up (4 * d_model, d_model), .down, .norm
 """
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from auricle.errors import WeightsError
 
 HEAD_SIZE = 64
 """Values of one attention head; the same in every Whisper."""
+
+_N_SAMPLES = 64
+_SAMPLE_BYTES = 16 << 10
 
 ArrayReader = Callable[[], NDArray[np.float32]]
 
@@ -47,8 +51,10 @@ class WhisperDims:
 class WhisperWeights:
     """The arrays of a checkpoint by neutral name; reading one copies it out of the file."""
 
-    def __init__(self, readers: Mapping[str, ArrayReader]) -> None:
+    def __init__(self, readers: Mapping[str, ArrayReader], fingerprint: str = "") -> None:
+        """Args: `fingerprint` differs for different files; caches are keyed with it."""
         self._readers = readers
+        self.fingerprint = fingerprint
         self.dims = _dims(self)
 
     def __contains__(self, name: str) -> bool:
@@ -92,6 +98,19 @@ def _dims(weights: WhisperWeights) -> WhisperDims:
     return dims
 
 
+def _fingerprint(paths: Sequence[Path]) -> str:
+    """Of the files' sizes and of samples from all over them: reading them whole takes longer."""
+    digest = hashlib.sha256()
+    for path in paths:
+        size = path.stat().st_size
+        digest.update(f"{path.name}:{size};".encode())
+        with path.open("rb") as file:
+            for i in range(_N_SAMPLES):
+                file.seek(size * i // _N_SAMPLES)
+                digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
+
+
 def load_weights(folder: Path) -> WhisperWeights:
     """Open the checkpoint in `folder`: CTranslate2's `model.bin` or `*.safetensors`.
 
@@ -101,9 +120,10 @@ def load_weights(folder: Path) -> WhisperWeights:
     from auricle.engines.whisper import ctranslate2_format, safetensors_format  # noqa: PLC0415
 
     if (folder / "model.bin").is_file():
-        return WhisperWeights(ctranslate2_format.read(folder / "model.bin"))
+        path = folder / "model.bin"
+        return WhisperWeights(ctranslate2_format.read(path), _fingerprint([path]))
     files = sorted(folder.glob("*.safetensors"))
     if files:
-        return WhisperWeights(safetensors_format.read(files))
+        return WhisperWeights(safetensors_format.read(files), _fingerprint(files))
     msg = f"no model.bin and no *.safetensors in {folder}"
     raise WeightsError(msg)

@@ -1,8 +1,7 @@
-"""Turning a graph into something that runs: precision, threads, and the compile cache."""
+"""Turning a graph into something that runs: precision and threads."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,8 +29,7 @@ class CacheType(StrEnum):
 class GraphOptions:
     """How the graphs compute.
 
-    `int8_encoder` and `int8_decoder` say whether weights are stored as int8. `cache_folder`
-    keeps compiled graphs, so that the next start is quick; None compiles every time.
+    `int8_encoder` and `int8_decoder` say whether weights are stored as int8.
     """
 
     arithmetic: Arithmetic
@@ -39,10 +37,9 @@ class GraphOptions:
     int8_encoder: bool
     int8_decoder: bool
     n_threads: int = 1
-    cache_folder: Path | None = None
 
     @classmethod
-    def fastest(cls, *, n_threads: int = 1, cache_folder: Path | None = None) -> "GraphOptions":
+    def fastest(cls, *, n_threads: int = 1) -> "GraphOptions":
         """The quickest choice this processor computes rightly.
 
         bf16 only where the processor has it: elsewhere the plugin refuses it or emulates it.
@@ -56,7 +53,6 @@ class GraphOptions:
             int8_encoder=has_bf16,
             int8_decoder=True,
             n_threads=n_threads,
-            cache_folder=cache_folder,
         )
 
     @classmethod
@@ -129,7 +125,7 @@ class CompiledGraph:
 
 
 def _properties(options: GraphOptions) -> dict[str, Any]:
-    properties: dict[str, Any] = {
+    return {
         "INFERENCE_NUM_THREADS": options.n_threads,
         "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,  # workers share the cores with others
@@ -140,6 +136,3 @@ def _properties(options: GraphOptions) -> dict[str, Any]:
         # Rounding activations to int8 costs words (docs/decisions) and, without VNNI, fails.
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
     }
-    if options.cache_folder is not None:
-        properties["CACHE_DIR"] = str(options.cache_folder)
-    return properties

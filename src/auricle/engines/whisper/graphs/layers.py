@@ -4,7 +4,6 @@ Linear layers keep their weights as int8 with one scale a row where asked to: a 
 conversion and a multiplication, which the CPU plugin recognises and never expands.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -97,9 +96,3 @@ def split(node: Node, axis: int, n_parts: int) -> list[Node]:
     """Equal parts along an axis."""
     return list(ops.split(node, constant(axis, np.int64), n_parts).outputs())
 
-
-def set_runtime_info(node: Node, info: Mapping[str, int]) -> None:
-    """Attach what the plugin wants to know of a node but has no attribute for."""
-    table = node.get_rt_info()
-    for key, value in info.items():
-        table[key] = value

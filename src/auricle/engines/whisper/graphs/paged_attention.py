@@ -13,7 +13,7 @@ import numpy as np
 import openvino as ov
 from openvino.op import _PagedAttentionExtension
 
-from auricle.engines.whisper.graphs.layers import GraphBuilder, Node, constant, set_runtime_info
+from auricle.engines.whisper.graphs.layers import GraphBuilder, Node, constant
 from auricle.engines.whisper.weights import HEAD_SIZE
 
 PAGE_SIZE = 32
@@ -86,19 +86,24 @@ def paged_attention(
         none_i32,  # token types
         *(constant(np.zeros(0), np.uint8), none_i32),  # tree mask of speculative decoding
     ]
-    node = _PagedAttentionExtension([ops_output(argument) for argument in arguments])
-    set_runtime_info(
-        node,
-        {
-            "num_k_heads": n_heads,
-            "k_head_size": HEAD_SIZE,
-            "num_v_heads": n_heads,
-            "v_head_size": HEAD_SIZE,
-        },
-    )
+    node = _PagedAttentionExtension([_output(argument) for argument in arguments])
+    _describe(node, n_heads)
     return node.output(0)
 
 
-def ops_output(node: Node) -> Node:
+def describe_heads(model: ov.Model, n_heads: int) -> None:
+    """Tell a graph's attention operations their heads again: files do not keep that."""
+    for node in model.get_ops():
+        if node.get_type_name() == "PagedAttentionExtension":
+            _describe(node, n_heads)
+
+
+def _describe(node: Node, n_heads: int) -> None:
+    table = node.get_rt_info()
+    table["num_k_heads"] = table["num_v_heads"] = n_heads
+    table["k_head_size"] = table["v_head_size"] = HEAD_SIZE
+
+
+def _output(node: Node) -> Node:
     """The first output of a node, or the output itself."""
     return node.output(0) if isinstance(node, ov.Node) else node
