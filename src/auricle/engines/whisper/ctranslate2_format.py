@@ -7,15 +7,13 @@ with the closing zero as u16, then the bytes.
 
 import mmap
 import struct
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auricle.engines.whisper.weights import ArrayReader
+from auricle.engines.whisper.stored_array import StoredArray, StoredPart
 from auricle.errors import WeightsError
 
 VERSIONS = (5, 6)
@@ -87,15 +85,9 @@ def _stored(path: Path) -> _Stored:
     return stored
 
 
-def _plain(stored: _Stored, name: str) -> NDArray[np.float32]:
-    return stored[name].astype(np.float32)
-
-
-def _weight(stored: _Stored, name: str) -> NDArray[np.float32]:
-    """A matrix; files that were saved as int8 carry one scale a row to divide by."""
-    array = _plain(stored, name)
-    scale = stored.get(f"{name}_scale")
-    return array if scale is None else array / scale.reshape(-1, 1).astype(np.float32)
+def _array(stored: _Stored, name: str) -> StoredArray:
+    """Matrices that were saved as int8 carry one scale a row."""
+    return StoredArray((StoredPart(stored[name], stored.get(f"{name}_scale")),))
 
 
 def _layers(stored: _Stored, side: str) -> int:
@@ -105,32 +97,30 @@ def _layers(stored: _Stored, side: str) -> int:
     return n_layers
 
 
-def _names(stored: _Stored) -> dict[str, tuple[Callable[..., NDArray[np.float32]], str]]:
-    names: dict[str, tuple[Callable[..., NDArray[np.float32]], str]] = {
-        "decoder.embedding": (_weight, "decoder/embeddings/weight"),
-    }
+def _names(stored: _Stored) -> dict[str, str]:
+    """Neutral name -> name in the file."""
+    names = {"decoder.embedding": "decoder/embeddings/weight"}
 
     def norm(target: str, source: str) -> None:
-        names[f"{target}.weight"] = _plain, f"{source}/gamma"
-        names[f"{target}.bias"] = _plain, f"{source}/beta"
+        names[f"{target}.weight"] = f"{source}/gamma"
+        names[f"{target}.bias"] = f"{source}/beta"
 
     for conv in ("conv1", "conv2"):
-        names[f"encoder.{conv}.weight"] = _plain, f"encoder/{conv}/weight"
-        names[f"encoder.{conv}.bias"] = _plain, f"encoder/{conv}/bias"
+        for kind in ("weight", "bias"):
+            names[f"encoder.{conv}.{kind}"] = f"encoder/{conv}/{kind}"
     for side in ("encoder", "decoder"):
-        names[f"{side}.positions"] = _plain, f"{side}/position_encodings/encodings"
+        names[f"{side}.positions"] = f"{side}/position_encodings/encodings"
         norm(f"{side}.norm", f"{side}/layer_norm")
         for i in range(_layers(stored, side)):
             for target, source in _LINEARS.items():
-                path = f"{side}/layer_{i}/{source}"
-                names[f"{side}.{i}.{target}.weight"] = _weight, f"{path}/weight"
-                names[f"{side}.{i}.{target}.bias"] = _plain, f"{path}/bias"
+                for kind in ("weight", "bias"):
+                    names[f"{side}.{i}.{target}.{kind}"] = f"{side}/layer_{i}/{source}/{kind}"
             for target, source in _NORMS.items():
                 norm(f"{side}.{i}.{target}", f"{side}/layer_{i}/{source}")
     return names
 
 
-def read(path: Path) -> dict[str, ArrayReader]:
+def read(path: Path) -> dict[str, StoredArray]:
     """The arrays of a CTranslate2 Whisper file, by neutral name.
 
     Raises:
@@ -142,7 +132,7 @@ def read(path: Path) -> dict[str, ArrayReader]:
         msg = f"{path} is damaged: fetch the model again"
         raise WeightsError(msg) from error
     return {
-        target: partial(read_array, stored, source)
-        for target, (read_array, source) in _names(stored).items()
+        target: _array(stored, source)
+        for target, source in _names(stored).items()
         if source in stored
     }

@@ -112,7 +112,7 @@ class Kernel:
             ),
             options,
         )
-        self._embedding = weights.array("decoder.embedding").astype(np.float16)
+        self._embedding = weights.stored("decoder.embedding")
         self._positions = weights.array("decoder.positions")
         self._cross_pool = PagePool(limits.n_windows * _n_pages(self.dims.n_audio))
         self._self_pool = PagePool(limits.n_rows * _n_pages(limits.max_tokens))
@@ -200,8 +200,7 @@ class Kernel:
         self, tokens: Sequence[int], positions: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """The decoder's input for tokens at their positions, shape (n, d_model)."""
-        embedded: NDArray[np.float32] = self._embedding[tokens].astype(np.float32)
-        return embedded + self._positions[positions]
+        return self._embedding.rows(tokens) + self._positions[positions]
 
     def join(self, state: CrossState) -> int:
         """A new, empty row over a window; returns its number."""

@@ -5,16 +5,17 @@ of each tensor, and the bytes.
 """
 
 import json
+import math
 import mmap
 import struct
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auricle.engines.whisper.weights import ArrayReader
+from auricle.engines.whisper.stored_array import StoredArray, StoredPart
 from auricle.errors import WeightsError
 
 _TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
@@ -36,17 +37,10 @@ _NORMS = {
 }
 
 
-def _tensor(
-    data: mmap.mmap, kind: str, shape: tuple[int, ...], offset: int
-) -> NDArray[np.float32]:
-    count = int(np.prod(shape))
-    raw = np.frombuffer(data, _TYPES[kind], count, offset).reshape(shape)
-    if kind == "BF16":
-        return (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
-    return raw.astype(np.float32)
+_Tensors = dict[str, NDArray[Any]]
 
 
-def _file(path: Path) -> dict[str, ArrayReader]:
+def _file(path: Path) -> _Tensors:
     with path.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     (n_header,) = struct.unpack_from("<Q", data, 0)
@@ -54,7 +48,7 @@ def _file(path: Path) -> dict[str, ArrayReader]:
         msg = f"{path} is damaged: its header says {n_header} bytes"
         raise WeightsError(msg)
     header = json.loads(data[8 : 8 + n_header])
-    readers: dict[str, ArrayReader] = {}
+    tensors: _Tensors = {}
     for name, entry in header.items():
         if name == "__metadata__":
             continue
@@ -62,62 +56,64 @@ def _file(path: Path) -> dict[str, ArrayReader]:
         if entry["dtype"] not in _TYPES or 8 + n_header + end > len(data):
             msg = f"{path} is damaged or of an unknown type: {name} is {entry}"
             raise WeightsError(msg)
-        readers[name.removeprefix("model.")] = partial(
-            _tensor, data, entry["dtype"], tuple(entry["shape"]), 8 + n_header + begin
-        )
-    return readers
+        shape = tuple(entry["shape"])
+        flat = np.frombuffer(data, _TYPES[entry["dtype"]], math.prod(shape), 8 + n_header + begin)
+        tensors[name.removeprefix("model.")] = flat.reshape(shape)
+    return tensors
 
 
-def _joined(tensors: dict[str, ArrayReader], names: tuple[str, ...]) -> NDArray[np.float32]:
+def _stacked(tensors: _Tensors, names: tuple[str, ...]) -> StoredArray:
     """Matrices or biases stacked by rows; a projection without a bias (keys) counts as zeros."""
-    if len(names) == 1:
-        return tensors[names[0]]()
-    parts = [tensors[name]() if name in tensors else None for name in names]
-    like = next(part for part in parts if part is not None)
-    return np.concatenate([np.zeros_like(like) if part is None else part for part in parts])
+    like = next(tensors[name] for name in names if name in tensors)
+    return StoredArray(
+        tuple(StoredPart(tensors.get(name, np.zeros_like(like))) for name in names)
+    )
 
 
-def _layer(tensors: dict[str, ArrayReader], target: str, source: str) -> dict[str, ArrayReader]:
-    readers: dict[str, ArrayReader] = {}
+def _layer(tensors: _Tensors, target: str, source: str) -> dict[str, StoredArray]:
+    arrays: dict[str, StoredArray] = {}
     for name, parts in _LINEARS.items():
         for kind in ("weight", "bias"):
             stored = tuple(f"{source}.{part}.{kind}" for part in parts)
             if any(part in tensors for part in stored):
-                readers[f"{target}.{name}.{kind}"] = partial(_joined, tensors, stored)
+                arrays[f"{target}.{name}.{kind}"] = _stacked(tensors, stored)
     for name, part in _NORMS.items():
         for kind in ("weight", "bias"):
             if f"{source}.{part}.{kind}" in tensors:
-                readers[f"{target}.{name}.{kind}"] = tensors[f"{source}.{part}.{kind}"]
-    return readers
+                arrays[f"{target}.{name}.{kind}"] = _stacked(
+                    tensors, (f"{source}.{part}.{kind}",)
+                )
+    return arrays
 
 
-def _neutral(tensors: dict[str, ArrayReader]) -> dict[str, ArrayReader]:
-    readers = {"decoder.embedding": tensors["decoder.embed_tokens.weight"]}
-    for conv in ("conv1", "conv2"):
-        for kind in ("weight", "bias"):
-            readers[f"encoder.{conv}.{kind}"] = tensors[f"encoder.{conv}.{kind}"]
+def _neutral(tensors: _Tensors) -> dict[str, StoredArray]:
+    names = {"decoder.embedding": "decoder.embed_tokens.weight"}
     for side in ("encoder", "decoder"):
-        readers[f"{side}.positions"] = tensors[f"{side}.embed_positions.weight"]
+        names[f"{side}.positions"] = f"{side}.embed_positions.weight"
         for kind in ("weight", "bias"):
-            readers[f"{side}.norm.{kind}"] = tensors[f"{side}.layer_norm.{kind}"]
+            names[f"{side}.norm.{kind}"] = f"{side}.layer_norm.{kind}"
+            names[f"encoder.conv1.{kind}"] = f"encoder.conv1.{kind}"
+            names[f"encoder.conv2.{kind}"] = f"encoder.conv2.{kind}"
+    arrays = {target: _stacked(tensors, (source,)) for target, source in names.items()}
+    for side in ("encoder", "decoder"):
         layer = 0
         while f"{side}.layers.{layer}.fc1.weight" in tensors:
-            readers |= _layer(tensors, f"{side}.{layer}", f"{side}.layers.{layer}")
+            arrays |= _layer(tensors, f"{side}.{layer}", f"{side}.layers.{layer}")
             layer += 1
-    return readers
+    return arrays
 
 
-def read(paths: Sequence[Path]) -> dict[str, ArrayReader]:
+def read(paths: Sequence[Path]) -> dict[str, StoredArray]:
     """The arrays of a Whisper checkpoint, which may lie in several files, by neutral name.
 
     Raises:
         WeightsError: a file is damaged or this is no Whisper.
     """
-    tensors: dict[str, ArrayReader] = {}
+    tensors: _Tensors = {}
     try:
         for path in paths:
             tensors |= _file(path)
         return _neutral(tensors)
-    except (struct.error, ValueError, KeyError, TypeError) as error:
+    except (struct.error, ValueError, KeyError, TypeError, StopIteration) as error:
         msg = f"{paths[0].parent} holds no whole Whisper checkpoint: fetch the model again"
         raise WeightsError(msg) from error

@@ -12,13 +12,14 @@ Arrays are read lazily from memory-mapped files, as float32, by the names below 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auricle.engines.whisper.stored_array import StoredArray
 from auricle.errors import WeightsError
 
 HEAD_SIZE = 64
@@ -26,8 +27,6 @@ HEAD_SIZE = 64
 
 _N_SAMPLES = 64
 _SAMPLE_BYTES = 16 << 10
-
-ArrayReader = Callable[[], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +50,30 @@ class WhisperDims:
 class WhisperWeights:
     """The arrays of a checkpoint by neutral name; reading one copies it out of the file."""
 
-    def __init__(self, readers: Mapping[str, ArrayReader], fingerprint: str = "") -> None:
+    def __init__(self, arrays: Mapping[str, StoredArray], fingerprint: str = "") -> None:
         """Args: `fingerprint` differs for different files; caches are keyed with it."""
-        self._readers = readers
+        self._arrays = arrays
         self.fingerprint = fingerprint
         self.dims = _dims(self)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._readers
+        return name in self._arrays
 
-    def array(self, name: str) -> NDArray[np.float32]:
-        """The array called `name`.
+    def stored(self, name: str) -> StoredArray:
+        """The array called `name`, not yet read.
 
         Raises:
             WeightsError: the checkpoint has no such array.
         """
         try:
-            reader = self._readers[name]
+            return self._arrays[name]
         except KeyError as error:
             msg = f"the Whisper checkpoint lacks {name!r}: it is damaged or of an unknown kind"
             raise WeightsError(msg) from error
-        return reader()
+
+    def array(self, name: str) -> NDArray[np.float32]:
+        """The array called `name`; raises as `stored` does."""
+        return self.stored(name).read()
 
 
 def _n_layers(weights: WhisperWeights, side: str) -> int:
@@ -82,15 +84,15 @@ def _n_layers(weights: WhisperWeights, side: str) -> int:
 
 
 def _dims(weights: WhisperWeights) -> WhisperDims:
-    d_model, n_mels, _ = weights.array("encoder.conv1.weight").shape
+    d_model, n_mels, _ = weights.stored("encoder.conv1.weight").shape
     dims = WhisperDims(
         n_mels=n_mels,
         d_model=d_model,
         n_encoder_layers=_n_layers(weights, "encoder"),
         n_decoder_layers=_n_layers(weights, "decoder"),
-        n_vocab=weights.array("decoder.embedding").shape[0],
-        n_audio=weights.array("encoder.positions").shape[0],
-        n_text=weights.array("decoder.positions").shape[0],
+        n_vocab=weights.stored("decoder.embedding").shape[0],
+        n_audio=weights.stored("encoder.positions").shape[0],
+        n_text=weights.stored("decoder.positions").shape[0],
     )
     if d_model % HEAD_SIZE or not dims.n_encoder_layers or not dims.n_decoder_layers:
         msg = f"no Whisper checkpoint: it has sizes {dims}"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import openvino as ov
 
+from auricle.engines.whisper.graphs.compiling import runtime
 from auricle.engines.whisper.graphs.paged_attention import describe_heads
 
 GRAPH_VERSION = 1
@@ -42,12 +43,12 @@ class GraphCache:
         path = self._folder / f"{stem}.xml"
         try:
             if path.is_file() and _digest(path) == path.with_suffix(".sha256").read_text():
-                model = ov.Core().read_model(path)
+                model = runtime().read_model(path)
                 describe_heads(model, n_heads)
                 return model
             model = build()
             _save(model, path)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             logger.warning("graph_cache.unusable", extra={"error": str(error)})
             return build()
         return model

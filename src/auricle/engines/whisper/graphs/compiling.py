@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,14 @@ class CacheType(StrEnum):
     U8 = "u8"
 
 
+@cache
+def runtime() -> ov.Core:
+    """This process's OpenVINO, with the CPU plugin: only then files with its operations load."""
+    core = ov.Core()
+    core.get_property("CPU", "FULL_DEVICE_NAME")
+    return core
+
+
 @dataclass(frozen=True, slots=True)
 class GraphOptions:
     """How the graphs compute.
@@ -46,7 +55,7 @@ class GraphOptions:
         int8 weights save memory traffic in the decoder everywhere; the encoder is bound by
         arithmetic, where they only pay together with bf16.
         """
-        has_bf16 = "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        has_bf16 = "BF16" in runtime().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return cls(
             arithmetic=Arithmetic.BF16 if has_bf16 else Arithmetic.F32,
             cache_type=CacheType.U8,
@@ -80,7 +89,7 @@ class CompiledGraph:
             EngineFailed: the plugin cannot compile it on this processor.
         """
         try:
-            compiled = ov.Core().compile_model(model, "CPU", _properties(options))
+            compiled = runtime().compile_model(model, "CPU", _properties(options))
         except RuntimeError as error:
             msg = f"OpenVINO cannot compile {model.get_friendly_name()}: {error}"
             raise EngineFailed(msg) from error
