@@ -1,9 +1,14 @@
-"""What ffmpeg may open: containers that hold their own bytes, and decoders of sound.
+"""Opening a recording: what ffmpeg may open, and the only file it gets to see.
 
 ffmpeg knows some 350 demuxers. Playlists and scripts (hls, dash, concat, sdp, image2, lavfi, …)
 make it read other files or the network, headerless ones guess at anything, and the formats of
 old games are code that nobody tests. Hence lists of what is allowed, not of what is forbidden.
 """
+
+from typing import Any, BinaryIO
+
+import av
+from av.container import InputContainer
 
 DEMUXERS = frozenset(
     """
@@ -32,11 +37,48 @@ DECODERS = frozenset(
 )
 """Sound only: with this list ffmpeg opens no picture decoder even while it probes a video."""
 
-OPEN_OPTIONS = {
+_OPTIONS = {
     "format_whitelist": ",".join(sorted(DEMUXERS)),
     "codec_whitelist": ",".join(sorted(DECODERS)),
     "protocol_whitelist": "none",  # no protocol has this name; the bytes come through our own file
     "enable_drefs": "0",  # MP4: media in other files
     "max_streams": "64",
 }
-"""For `av.open`: all checked by ffmpeg before a demuxer reads its header."""
+"""All are checked by ffmpeg before a demuxer reads its header."""
+
+
+class _OwnBytes:
+    """The given file as ffmpeg sees it: readable, seekable, and without a name.
+
+    Without a name no demuxer can guess by the extension or look for neighbours of the file.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+        self.seek = file.seek
+        self.tell = file.tell
+
+
+def _refuse_to_open(url: str, flags: int, options: object) -> Any:
+    """What ffmpeg calls to open anything else, should a demuxer ever try."""
+    raise PermissionError("a recording may not refer to other files")
+
+
+def open_container(file: BinaryIO, *, ignore_length: bool = False) -> InputContainer:
+    """Open a recording; the caller closes it.
+
+    Args:
+        file: where all bytes come from, from its start on.
+        ignore_length: for a WAV file whose header lies: read on to the end of the file.
+
+    Raises:
+        av.error.FFmpegError: not in a container of the list, or damaged.
+    """
+    options = {**_OPTIONS, "ignore_length": "1"} if ignore_length else _OPTIONS
+    return av.open(
+        _OwnBytes(file),
+        "r",
+        container_options=options,
+        io_open=_refuse_to_open,
+        metadata_errors="replace",  # tags in any encoding are no reason to refuse
+    )

@@ -8,26 +8,28 @@ does not depend on the length. What a damaged file loses is said in `Decoder.not
 import contextlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import av
 import av.error
 import numpy as np
-import soxr
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Discard
 
-from auricle.audio.containers import OPEN_OPTIONS
-from auricle.audio.downmix import Channels, Downmixer
+from auricle.audio.containers import DECODERS, open_container
+from auricle.audio.convert import Converter
+from auricle.audio.damage import Damage
+from auricle.audio.lengths import is_cut_ogg, stated_s
 from auricle.audio.riff import DataChunk, find_data_chunk
 from auricle.audio.timeline import Timeline
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
 from auricle.errors import TooLarge, UnreadableAudio
 
 BLOCK = 32 * 512  # samples, 1.024 s: whole frames of the speech detector
-FULL_SCALE = 4.0  # +12 dB; samples above it were not meant as -1..1
+_NO_RECORDING = "the file is not a recording in a format we can read, or it is damaged"
+_NO_DECODER = "the audio track is in a format we cannot decode, or it is damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class DecodeLimits:
     """What a recording may ask for; each is checked while reading, whatever headers say."""
 
     max_audio_s: float = 3 * 3600
-    """Decoded seconds."""
+    """Decoded seconds; a container that states more is refused at once."""
     max_decoded_bytes: int = 16 << 30
     """Decoded bytes before resampling: samples x channels x sample size."""
     max_channels: int = 32
@@ -45,50 +47,41 @@ class DecodeLimits:
     """Packets in a row that decode to nothing."""
 
 
-class _OwnBytes:
-    """The given file as ffmpeg sees it: readable, seekable, and without a name.
-
-    Without a name no demuxer can guess by the extension or look for neighbours of the file.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.read = file.read
-        self.seek = file.seek
-        self.tell = file.tell
-
-
-def _refuse_to_open(url: str, flags: int, options: object) -> Any:
-    """What ffmpeg calls to open anything else, should a demuxer ever try."""
-    raise PermissionError("a recording may not refer to other files")
-
-
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
     """PyAV's errors as ours: all of them mean that these bytes are no audio."""
     try:
         yield
-    except (av.error.FFmpegError, ValueError, AttributeError) as error:
-        if isinstance(error, MemoryError):
-            raise
-        raise UnreadableAudio(
-            "the file is not a recording in a format we can read, or it is damaged"
-        ) from error
+    except MemoryError:
+        raise
+    except av.error.FFmpegError as error:
+        raise UnreadableAudio(_NO_RECORDING) from error
 
 
 class Decoder:
     """One recording being decoded. Iterate `blocks()` once; `notices` is complete after that."""
 
     def __init__(self, file: BinaryIO, limits: DecodeLimits) -> None:
+        """Nothing is read before `blocks()`.
+
+        Args:
+            file: the recording, seekable; the caller closes it.
+            limits: what it may ask for.
+        """
         self._file = file
         self._limits = limits
-        self._n_samples = 0  # at SAMPLE_RATE, before blocking
+        self._damage = Damage()
+        self._converter: Converter | None = None
+        self._data_chunk: DataChunk | None = None  # of a WAV file
+        self._n_samples = 0  # at SAMPLE_RATE, so far
         self._n_decoded_bytes = 0
-        self._n_bad_packets = 0
-        self._n_bad_samples = 0
-        self._is_overdriven = False
-        self._converter: _Converter | None = None
-        self.notices: list[str] = []
+        self._n_frames = 0
+        self._n_idle_packets = 0
+
+    @property
+    def notices(self) -> list[str]:
         """Plain sentences about what the file lost, for the caller of the server."""
+        return self._damage.notices(self._n_samples / SAMPLE_RATE)
 
     def blocks(self) -> Generator[Waveform, None, None]:
         """Blocks of BLOCK samples, the last one shorter; none for a recording without samples.
@@ -112,53 +105,45 @@ class Decoder:
 
     def _pieces(self) -> Iterator[Waveform]:
         """Mono pieces as they come, each checked against the limits."""
-        chunk = self._check_header()
-        with self._open(ignore_length=chunk is not None and chunk.is_understated) as container:
+        self._check_header()
+        with _translated():
+            container = open_container(self._file, ignore_length=self._damage.is_understated)
+        with container:
             stream = self._choose_stream(container)
+            self._check_stated_length(container, stream)
             timeline = Timeline(container.start_time)
             for frame in self._frames(container, stream):
                 for piece in self._convert(frame, timeline):
                     yield self._count(piece)
             if self._converter:
                 yield self._count(self._converter.finish())
-            self._sum_up(container, stream, timeline, chunk)
+            self._damage.filled_s = timeline.filled_s
+            if container.format.name == "ogg":
+                self._damage.is_cut = is_cut_ogg(self._file)
+        if self._damage.n_bad_packets > self._n_frames:
+            raise UnreadableAudio("hardly anything in the audio track can be decoded")
 
-    def _check_header(self) -> DataChunk | None:
+    def _check_header(self) -> None:
         if not self._file.seek(0, 2):
             raise UnreadableAudio("the file is empty")
-        chunk = find_data_chunk(self._file)
-        if chunk and chunk.is_understated:
-            self.notices.append(
-                "The header of the WAV file gives too short a length; it was read to its real end."
-            )
-        return chunk
-
-    @contextlib.contextmanager
-    def _open(self, *, ignore_length: bool) -> Iterator[InputContainer]:
-        options = dict(OPEN_OPTIONS)
-        if ignore_length:
-            options["ignore_length"] = "1"
-        with _translated():
-            container = av.open(
-                _OwnBytes(self._file), "r", container_options=options, io_open=_refuse_to_open
-            )
-        with container:
-            yield container
+        self._data_chunk = find_data_chunk(self._file)
+        self._damage.is_understated = bool(self._data_chunk and self._data_chunk.is_understated)
 
     def _choose_stream(self, container: InputContainer) -> AudioStream:
         with _translated():
             stream = container.streams.best("audio")
-        if not isinstance(stream, AudioStream):
+        if not container.streams.audio:
             raise UnreadableAudio("the file has no audio track")
+        if not isinstance(stream, AudioStream):
+            raise UnreadableAudio(_NO_DECODER)
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all
         context = stream.codec_context
-        if context is None:
-            raise UnreadableAudio("the audio track is in a format we cannot decode")
+        if getattr(context, "name", None) not in DECODERS:  # None where ffmpeg knows no decoder
+            raise UnreadableAudio(_NO_DECODER)
         self._check_form(context.sample_rate, context.layout.nb_channels)
         context.thread_count = 1
-        context.options = {"codec_whitelist": OPEN_OPTIONS["codec_whitelist"]}
         return stream
 
     def _check_form(self, sample_rate: int, n_channels: int) -> None:
@@ -173,132 +158,76 @@ class Decoder:
                 f"the limit is {limits.max_sample_rate} Hz"
             )
 
+    def _check_stated_length(self, container: InputContainer, stream: AudioStream) -> None:
+        """Refuse now what would be refused after hours of work."""
+        stated = stated_s(container, stream, self._file)
+        if stated is not None and stated > self._limits.max_audio_s + 1:
+            raise self._too_long(f"{stated:.0f} seconds long")
+        chunk = self._data_chunk
+        if stated is not None and chunk and chunk.is_overstated:  # ffmpeg takes the file's size
+            stated *= chunk.promised / max(1, chunk.available)
+        self._damage.promised_s = stated
+
+    def _too_long(self, length: str) -> TooLarge:
+        limit_s = self._limits.max_audio_s
+        return TooLarge(f"the recording is {length}, the limit is {limit_s:g} seconds")
+
     def _frames(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
         """Decoded frames; packets that cannot be decoded are counted and skipped."""
-        n_idle = 0
         packets = container.demux(stream)
         while True:
             with _translated():
                 packet = next(packets, None)
             if packet is None:
                 return
-            frames: list[Any] = []
-            try:
-                frames = packet.decode()
-            except av.error.FFmpegError as error:
-                if isinstance(error, MemoryError):
-                    raise
-                self._n_bad_packets += 1
-            n_idle = 0 if frames else n_idle + 1
-            if n_idle > self._limits.max_idle_packets:
+            frames = self._decode(packet)
+            self._n_idle_packets = 0 if frames else self._n_idle_packets + 1
+            if self._n_idle_packets > self._limits.max_idle_packets:
                 raise TooLarge(
-                    f"more than {self._limits.max_idle_packets} packets in a row hold no sound"
+                    "the recording has more packets in a row without sound than the limit of "
+                    f"{self._limits.max_idle_packets}"
                 )
             yield from frames
+
+    def _decode(self, packet: "Packet[AudioStream]") -> list[AudioFrame]:
+        try:
+            frames = [frame for frame in packet.decode() if self._is_usable(frame)]
+        except MemoryError:
+            raise
+        except av.error.FFmpegError:
+            self._damage.n_bad_packets += 1
+            return []
+        self._n_frames += len(frames)
+        return frames
+
+    def _is_usable(self, frame: AudioFrame) -> bool:
+        is_usable = (
+            frame.samples > 0
+            and frame.sample_rate >= self._limits.min_sample_rate
+            and frame.layout.nb_channels > 0
+        )
+        self._damage.n_bad_packets += frame.is_corrupt or not is_usable
+        return is_usable
 
     def _convert(self, frame: AudioFrame, timeline: Timeline) -> Iterator[Waveform]:
         rate, n_channels = frame.sample_rate, frame.layout.nb_channels
         self._n_decoded_bytes += frame.samples * n_channels * frame.format.bytes
         if self._n_decoded_bytes > self._limits.max_decoded_bytes:
             raise TooLarge(
-                f"the recording decodes to more than {self._limits.max_decoded_bytes} bytes"
+                f"the recording decodes to more than the limit of "
+                f"{self._limits.max_decoded_bytes} bytes"
             )
-        if rate < self._limits.min_sample_rate or not n_channels:
-            self._n_bad_packets += 1
-            return
         if self._converter is None or not self._converter.fits(rate, n_channels):
             self._check_form(rate, n_channels)
             if self._converter:
                 yield self._converter.finish()
-            self._converter = _Converter(rate, n_channels)
+            self._converter = Converter(rate, n_channels, self._damage)
         for n_missing in timeline.missing(frame):
-            yield self._converter.feed(np.zeros((n_missing, n_channels), np.float32))
-        yield self._converter.feed(self._clean(_to_float(frame, n_channels)))
-
-    def _clean(self, channels: Channels) -> Channels:
-        """NaN and infinity become 0, and nothing is far beyond full scale."""
-        peak = np.abs(channels).max(initial=0)
-        if peak <= FULL_SCALE:  # False for NaN
-            return channels
-        bad = ~np.isfinite(channels)
-        self._n_bad_samples += int(bad.sum())
-        self._is_overdriven |= bool((np.abs(channels[~bad]) > FULL_SCALE).any())
-        return np.clip(np.where(bad, np.float32(0), channels), -FULL_SCALE, FULL_SCALE)
+            yield self._converter.feed_silence(n_missing)
+        yield self._converter.feed(frame)
 
     def _count(self, piece: Waveform) -> Waveform:
         self._n_samples += len(piece)
         if self._n_samples > self._limits.max_audio_s * SAMPLE_RATE:
-            raise TooLarge(
-                f"the recording is longer than the limit of {self._limits.max_audio_s:g} seconds"
-            )
+            raise self._too_long("longer than allowed")
         return piece
-
-    def _sum_up(
-        self,
-        container: InputContainer,
-        stream: AudioStream,
-        timeline: Timeline,
-        chunk: DataChunk | None,
-    ) -> None:
-        if not self._n_samples and self._n_bad_packets:
-            raise UnreadableAudio("nothing in the audio track can be decoded")
-        if self._n_bad_packets:
-            self.notices.append(f"{self._n_bad_packets} damaged packets were skipped.")
-        if timeline.filled_s:
-            self.notices.append(
-                f"{timeline.filled_s:.1f} seconds are missing and were left silent."
-            )
-        if self._n_bad_samples:
-            self.notices.append(f"{self._n_bad_samples} samples were no numbers and became 0.")
-        if self._is_overdriven:
-            self.notices.append("Samples far beyond full scale were clipped.")
-
-
-class _Converter:
-    """Frames of one form -> mono at SAMPLE_RATE. A change of form needs a new one."""
-
-    def __init__(self, sample_rate: int, n_channels: int) -> None:
-        self._form = (sample_rate, n_channels)
-        self._resampler = (
-            soxr.ResampleStream(sample_rate, SAMPLE_RATE, n_channels, dtype="float32")
-            if sample_rate != SAMPLE_RATE
-            else None
-        )
-        self._downmixer = Downmixer(n_channels) if n_channels > 1 else None
-
-    def fits(self, sample_rate: int, n_channels: int) -> bool:
-        """Whether frames of this form can go on here."""
-        return self._form == (sample_rate, n_channels)
-
-    def feed(self, channels: Channels) -> Waveform:
-        """Convert; some is kept back until `finish`."""
-        if self._resampler:
-            channels = self._resampler.resample_chunk(channels)
-        return self._mix(channels)
-
-    def finish(self) -> Waveform:
-        """What was kept back."""
-        rest = np.zeros((0, self._form[1]), np.float32)
-        if self._resampler:
-            rest = self._resampler.resample_chunk(rest, last=True)
-        mixed = self._mix(rest)
-        if self._downmixer:
-            mixed = np.concatenate([mixed, np.clip(self._downmixer.finish(), -1, 1)])
-        return mixed
-
-    def _mix(self, channels: Channels) -> Waveform:
-        mixed = self._downmixer.feed(channels) if self._downmixer else channels[:, 0]
-        return np.clip(mixed, -1, 1)
-
-
-def _to_float(frame: AudioFrame, n_channels: int) -> Channels:
-    """Samples of any of ffmpeg's formats, shape (n_samples, n_channels), full scale at 1."""
-    array: Any = frame.to_ndarray()
-    array = array.T if frame.format.is_planar else array.reshape(-1, n_channels)
-    with np.errstate(over="ignore"):  # a double may not fit; it becomes infinity
-        channels: Channels = array.astype(np.float32, order="C")
-    if array.dtype.kind == "u":
-        channels = channels / np.float32(128) - np.float32(1)
-    elif array.dtype.kind == "i":
-        channels /= np.float32(2.0 ** (8 * array.dtype.itemsize - 1))
-    return channels

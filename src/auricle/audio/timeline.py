@@ -27,17 +27,16 @@ class Timeline:
 
     def missing(self, frame: AudioFrame) -> Iterator[int]:
         """Numbers of samples, at the frame's rate, to put before the frame."""
-        duration_s = frame.samples / frame.sample_rate
         gap_s = 0.0
-        if frame.pts is not None and frame.time_base is not None:
-            time_s = float(frame.pts * frame.time_base)
+        time_s = frame.time
+        if time_s is not None:
             if self._next_s is None:
                 self._next_s = time_s
             gap_s = time_s - self._next_s
             if abs(gap_s) > MIN_GAP_S:
                 self._next_s = time_s
         if self._next_s is not None:
-            self._next_s += duration_s
+            self._next_s += frame.samples / frame.sample_rate
         if MIN_GAP_S < gap_s <= MAX_GAP_S:
             yield from self._silence(gap_s, frame.sample_rate)
         self._has_begun = True

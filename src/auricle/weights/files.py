@@ -23,6 +23,10 @@ class NotObtained(Exception):  # noqa: N818 (a reason, not a fault: the next sou
     """A source cannot give the files; the message is a clause that says why."""
 
 
+class NotOffered(NotObtained):
+    """The source has nothing for this model, which is no news to anybody."""
+
+
 class Unreachable(NotObtained):
     """The source did not answer, or broke off; it may do better the next time."""
 

