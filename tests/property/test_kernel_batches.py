@@ -9,11 +9,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from whisper.checkpoints import SHAPES, neutral_arrays, write_ctranslate2
 
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.kernel import CrossState, Kernel, KernelLimits
 from auricle.engines.whisper.weights import load_weights
+from whisper.checkpoints import SHAPES, neutral_arrays, write_ctranslate2
 
 MELS = np.random.default_rng(5).normal(size=(4, 80, 192)).astype(np.float32)
 LENGTHS = (192, 34, 100, 128)
@@ -33,9 +33,7 @@ def kernel_of(exact: bool) -> Kernel:
 @cache
 def states_of(exact: bool) -> tuple[CrossState, ...]:
     kernel = kernel_of(exact)
-    return tuple(
-        kernel.encode(mel[:, :length]) for mel, length in zip(MELS, LENGTHS, strict=True)
-    )
+    return tuple(kernel.encode(mel[:, :length]) for mel, length in zip(MELS, LENGTHS, strict=True))
 
 
 @cache

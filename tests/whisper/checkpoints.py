@@ -30,15 +30,20 @@ SHAPES = {
 }
 
 
-def neutral_arrays(shape: Shape, seed: int = 0) -> Arrays:
-    """Random arrays by neutral name, scaled so that attention and logits have a clear shape."""
+def neutral_arrays(shape: Shape, seed: int = 0, sharpness: float = 1.0) -> Arrays:
+    """Random arrays by neutral name, scaled so that attention and logits have a clear shape.
+
+    `sharpness` scales the logits: 1 makes the model sure of every token.
+    """
     random = np.random.default_rng(seed)
     d = shape.d_model
     arrays: Arrays = {}
 
     def matrix(name: str, *size: int, gain: float = 1.0) -> None:
         fan_in = int(np.prod(size[1:]))
-        arrays[f"{name}.weight"] = (random.normal(size=size) * gain / fan_in**0.5).astype(np.float32)
+        arrays[f"{name}.weight"] = (random.normal(size=size) * gain / fan_in**0.5).astype(
+            np.float32
+        )
         arrays[f"{name}.bias"] = (random.normal(size=size[0]) * 0.05).astype(np.float32)
 
     def norm(name: str) -> None:
@@ -49,7 +54,9 @@ def neutral_arrays(shape: Shape, seed: int = 0) -> Arrays:
     matrix("encoder.conv2", d, d, 3)
     arrays["encoder.positions"] = random.normal(size=(shape.n_audio, d)).astype(np.float32)
     arrays["decoder.positions"] = random.normal(size=(shape.n_text, d)).astype(np.float32) * 0.3
-    arrays["decoder.embedding"] = random.normal(size=(shape.n_vocab, d)).astype(np.float32)
+    arrays["decoder.embedding"] = sharpness * random.normal(size=(shape.n_vocab, d)).astype(
+        np.float32
+    )
     for side, n_layers in (
         ("encoder", shape.n_encoder_layers),
         ("decoder", shape.n_decoder_layers),
@@ -101,7 +108,7 @@ def _ct2_name(name: str) -> str:
     else:
         layer, part = middle.split(".", 1)
         path, is_norm = f"layer_{layer}/{_CT2[part]}", part.endswith("norm")
-    return f"{side}/{path}/{ {'weight': 'gamma', 'bias': 'beta'}[kind] if is_norm else kind}"
+    return f"{side}/{path}/{ {'weight': 'gamma', 'bias': 'beta'}[kind] if is_norm else kind }"
 
 
 def write_ctranslate2(

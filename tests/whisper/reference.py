@@ -39,7 +39,7 @@ def _attend(query: Array, key: Array, value: Array, *, causal: bool) -> tuple[Ar
     for q, k, v in zip(*heads, strict=True):
         scores = q @ k.T / 8
         if causal:
-            scores = np.where(np.tri(*scores.shape, dtype=bool), scores, -np.inf)
+            scores = np.where(np.tri(*scores.shape) > 0, scores, -np.inf)
         scores = np.exp(scores - scores.max(-1, keepdims=True))
         scores /= scores.sum(-1, keepdims=True)
         maps.append(scores)
@@ -67,7 +67,9 @@ def encode(weights: WhisperWeights, log_mel: Array) -> Array:
 
 
 def _self_block(weights: WhisperWeights, x: Array, layer: str, *, causal: bool) -> Array:
-    q, k, v = np.split(_linear(weights, _norm(weights, x, f"{layer}.self.norm"), f"{layer}.self.qkv"), 3, axis=1)
+    q, k, v = np.split(
+        _linear(weights, _norm(weights, x, f"{layer}.self.norm"), f"{layer}.self.qkv"), 3, axis=1
+    )
     result: Array = x + _linear(weights, _attend(q, k, v, causal=causal)[0], f"{layer}.self.out")
     return result
 

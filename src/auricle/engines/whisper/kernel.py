@@ -24,6 +24,13 @@ from auricle.engines.whisper.graphs.compiling import CacheType, CompiledGraph, G
 from auricle.engines.whisper.graphs.decoder import build_decoder
 from auricle.engines.whisper.graphs.encoder import build_encoder
 from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE, SCALE_BYTES
+from auricle.engines.whisper.page_layout import (
+    bits_of,
+    from_pages,
+    n_pages_of,
+    same_bits,
+    to_pages,
+)
 from auricle.engines.whisper.pages import PagePool
 from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
 from auricle.errors import EngineFailed
@@ -114,8 +121,8 @@ class Kernel:
         )
         self._embedding = weights.stored("decoder.embedding")
         self._positions = weights.array("decoder.positions")
-        self._cross_pool = PagePool(limits.n_windows * _n_pages(self.dims.n_audio))
-        self._self_pool = PagePool(limits.n_rows * _n_pages(limits.max_tokens))
+        self._cross_pool = PagePool(limits.n_windows * n_pages_of(self.dims.n_audio))
+        self._self_pool = PagePool(limits.n_rows * n_pages_of(limits.max_tokens))
         self._cross_caches = self._caches("cross", self._cross_pool.n_free)
         self._self_caches = self._caches("self", self._self_pool.n_free)
         self._rows: dict[int, _Row] = {}
@@ -156,7 +163,7 @@ class Kernel:
         if not np.isfinite(last).all():
             msg = "the encoder gave values that are no numbers"
             raise EngineFailed(msg)
-        pages = self._cross_pool.take(_n_pages(n_positions))
+        pages = self._cross_pool.take(n_pages_of(n_positions))
         for i, caches in enumerate(self._cross_caches):
             self._store(i, caches, pages, n_positions)
         return CrossState(pages, n_positions, last)
@@ -171,12 +178,12 @@ class Kernel:
         scales = self._encoder.output(f"scale_{layer}") if self._quantized else None
         for part, cache in enumerate(caches):
             heads = slice(part * n_heads, (part + 1) * n_heads)
-            stored = _bits(cache)
+            stored = bits_of(cache)
             offset = SCALE_BYTES if scales is not None else 0
-            _to_pages(stored[..., offset:], pages, _same_bits(values[:, heads], stored))
+            to_pages(stored[..., offset:], pages, same_bits(values[:, heads], stored))
             if scales is not None:
                 head = scales[:, heads].view(np.uint8)
-                _to_pages(stored[..., :SCALE_BYTES], pages, head)
+                to_pages(stored[..., :SCALE_BYTES], pages, head)
 
     def release(self, state: CrossState) -> None:
         """Let go of a window; its memory is free once no row uses it either."""
@@ -189,16 +196,13 @@ class Kernel:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Keys and values of a layer for an encoded window, each (n, n_heads, HEAD_SIZE)."""
         keys, values = (
-            _from_pages(cache, state.pages, state.n_positions)
-            for cache in self._cross_caches[layer]
+            from_pages(cache, state.pages, state.n_positions) for cache in self._cross_caches[layer]
         )
         return keys, values
 
     # rows
 
-    def embed(
-        self, tokens: Sequence[int], positions: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
+    def embed(self, tokens: Sequence[int], positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """The decoder's input for tokens at their positions, shape (n, d_model)."""
         return self._embedding.rows(tokens) + self._positions[positions]
 
@@ -228,7 +232,7 @@ class Kernel:
             (page,) = self._self_pool.take(1)
             target.pages.append(page)
             for cache in (cache for pair in self._self_caches for cache in pair):
-                bits = _bits(cache)
+                bits = bits_of(cache)
                 bits[page] = bits[source.pages[n_shared]]
         return copy
 
@@ -279,12 +283,12 @@ class Kernel:
     def _grow(self, row: _Row, n_new: int) -> None:
         """Give the row pages for its next tokens, cleared of what others left in them."""
         assert row.n_tokens + n_new <= self.dims.n_text
-        missing = _n_pages(row.n_tokens + n_new) - len(row.pages)
+        missing = n_pages_of(row.n_tokens + n_new) - len(row.pages)
         if missing <= 0:
             return
         pages = self._self_pool.take(missing)
         for cache in (cache for pair in self._self_caches for cache in pair):
-            _bits(cache)[pages] = 0
+            bits_of(cache)[pages] = 0
         row.pages += pages
 
     def _set_tokens(self, rows: list[_Row], tokens: list[int], lengths: list[int]) -> None:
@@ -296,7 +300,9 @@ class Kernel:
         self._decoder.set("wanted", np.cumsum(lengths, dtype=np.int64) - 1)
 
     def _set_tables(self, rows: list[_Row], lengths: list[int]) -> None:
-        used = [row.pages[: _n_pages(row.n_tokens + n)] for row, n in zip(rows, lengths, strict=True)]
+        used = [
+            row.pages[: n_pages_of(row.n_tokens + n)] for row, n in zip(rows, lengths, strict=True)
+        ]
         self._set_table("self", [row.n_tokens for row in rows], lengths, used)
         # Each token is a sequence of its own: see `graphs/decoder.py`.
         states = [row.state for row, n in zip(rows, lengths, strict=True) for _ in range(n)]
@@ -315,48 +321,3 @@ class Kernel:
             "longest": longest,
         }.items():
             self._decoder.set(f"{name}_{part}", np.asarray(values, np.int32))
-
-
-def _n_pages(n_positions: int) -> int:
-    return -(-n_positions // PAGE_SIZE)
-
-
-def _bits(cache: ov.Tensor) -> NDArray[np.generic]:
-    """The cache as an array; bf16, which NumPy lacks, as its 16 bits."""
-    data: NDArray[np.generic] = cache.data
-    return data.view(np.uint16) if cache.element_type == ov.Type.bf16 else data
-
-
-def _same_bits(values: NDArray[np.generic], stored: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Float32 values in the type of a cache: bf16 is the upper half, rounded to even."""
-    if stored.dtype != np.uint16:
-        return values
-    whole = np.ascontiguousarray(values).view(np.uint32)
-    rounded = whole + np.uint32(0x7FFF) + ((whole >> np.uint32(16)) & np.uint32(1))
-    return (rounded >> np.uint32(16)).astype(np.uint16)
-
-
-def _from_pages(cache: ov.Tensor, pages: list[int], n_positions: int) -> NDArray[np.float32]:
-    """The first positions of pages as float32, (n, n_heads, HEAD_SIZE)."""
-    rows = _bits(cache)[pages].swapaxes(1, 2)
-    rows = rows.reshape(-1, *rows.shape[2:])[:n_positions]
-    if rows.dtype == np.uint8:
-        scale = np.ascontiguousarray(rows[..., :SCALE_BYTES]).view(np.float32)
-        levels = rows[..., SCALE_BYTES:].astype(np.float32)
-        return (levels - scale[..., 1:]) * scale[..., :1]
-    if rows.dtype == np.uint16:
-        return (rows.astype(np.uint32) << np.uint32(16)).view(np.float32)
-    return rows.astype(np.float32)
-
-
-def _to_pages(
-    stored: NDArray[np.generic], pages: list[int], values: NDArray[np.generic]
-) -> None:
-    """Write (n, n_heads, size) into pages (n_pages, n_heads, PAGE_SIZE, size)."""
-    n_whole = len(values) // PAGE_SIZE
-    whole = values[: n_whole * PAGE_SIZE]
-    split = whole.reshape(n_whole, PAGE_SIZE, *values.shape[1:])
-    stored[pages[:n_whole]] = split.swapaxes(1, 2)
-    rest = values[n_whole * PAGE_SIZE :]
-    if len(rest):
-        stored[pages[n_whole], :, : len(rest)] = rest.swapaxes(0, 1)

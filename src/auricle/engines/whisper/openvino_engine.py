@@ -52,7 +52,7 @@ class _Live:
     decoding: WindowDecoding = field(repr=False)
 
 
-def no_extra_rules(options: DecodeOptions) -> Sequence[LogitRule]:  # noqa: ARG001
+def no_extra_rules(options: DecodeOptions) -> Sequence[LogitRule]:
     """Nothing beside Whisper's own rules."""
     return ()
 
@@ -94,7 +94,7 @@ class OpenVinoWhisper:
         self._policy = policy
         self._slots = slots
         self._rules_of = rules_of
-        limits = KernelLimits(n_windows=slots + 1, n_rows=2 * slots * policy.beam_size)
+        limits = KernelLimits(n_windows=slots, n_rows=2 * slots * policy.beam_size)
         self._kernel = Kernel(weights, graph_options, limits, cache_folder)
         self_check(self._kernel)
         self._aligner = Aligner(
@@ -119,9 +119,9 @@ class OpenVinoWhisper:
             self._kernel,
             self._vocabulary,
             self._policy,
-            options,
-            utterance.duration_s,
-            self._rules_of(options),
+            options=options,
+            duration_s=utterance.duration_s,
+            extra_rules=self._rules_of(options),
         )
         self._live[key] = _Live(utterance, options, decoding)
         self._unencoded.append(key)

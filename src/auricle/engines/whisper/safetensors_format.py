@@ -65,9 +65,7 @@ def _file(path: Path) -> _Tensors:
 def _stacked(tensors: _Tensors, names: tuple[str, ...]) -> StoredArray:
     """Matrices or biases stacked by rows; a projection without a bias (keys) counts as zeros."""
     like = next(tensors[name] for name in names if name in tensors)
-    return StoredArray(
-        tuple(StoredPart(tensors.get(name, np.zeros_like(like))) for name in names)
-    )
+    return StoredArray(tuple(StoredPart(tensors.get(name, np.zeros_like(like))) for name in names))
 
 
 def _layer(tensors: _Tensors, target: str, source: str) -> dict[str, StoredArray]:
@@ -80,9 +78,7 @@ def _layer(tensors: _Tensors, target: str, source: str) -> dict[str, StoredArray
     for name, part in _NORMS.items():
         for kind in ("weight", "bias"):
             if f"{source}.{part}.{kind}" in tensors:
-                arrays[f"{target}.{name}.{kind}"] = _stacked(
-                    tensors, (f"{source}.{part}.{kind}",)
-                )
+                arrays[f"{target}.{name}.{kind}"] = _stacked(tensors, (f"{source}.{part}.{kind}",))
     return arrays
 
 

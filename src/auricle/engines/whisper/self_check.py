@@ -27,7 +27,11 @@ def self_check(kernel: Kernel) -> None:
     """
     random = np.random.default_rng(0)
     states = [
-        kernel.encode(random.normal(size=(kernel.dims.n_mels, min(n, 2 * kernel.dims.n_audio))).astype(np.float32))
+        kernel.encode(
+            random.normal(size=(kernel.dims.n_mels, min(n, 2 * kernel.dims.n_audio))).astype(
+                np.float32
+            )
+        )
         for n in N_FRAMES
     ]
     try:
@@ -35,7 +39,9 @@ def self_check(kernel: Kernel) -> None:
         for i, prompt in enumerate(PROMPTS):
             alone = _decode(kernel, [(states[i % 2], prompt)])
             _compare(together[:, i], alone[:, 0], "in a batch")
-        whole = _decode(kernel, [(states[0], [*PROMPTS[0], *_continuation(N_STEPS - 1)])], n_steps=1)
+        whole = _decode(
+            kernel, [(states[0], [*PROMPTS[0], *_continuation(N_STEPS - 1)])], n_steps=1
+        )
         _compare(together[-1, 0], whole[0, 0], "token by token")
     finally:
         for state in states:
@@ -54,8 +60,8 @@ def _decode(
     try:
         feed = {row: prompt for row, (_, prompt) in zip(rows, starts, strict=True)}
         logits = [kernel.step(feed).copy()]
-        for token in _continuation(n_steps - 1):
-            logits.append(kernel.step(dict.fromkeys(rows, [token])).copy())
+        following = _continuation(n_steps - 1)
+        logits += [kernel.step({row: [token] for row in rows}).copy() for token in following]
         return np.stack(logits)
     finally:
         for row in rows:

@@ -3,11 +3,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from whisper.checkpoints import SHAPES, neutral_arrays, write_ctranslate2
 
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.weights import WhisperWeights, load_weights
+from whisper.checkpoints import SHAPES, Shape, neutral_arrays, write_ctranslate2
+from whisper.tokenizers import write_tokenizer
 
 KernelOf = Callable[[str, GraphOptions], Kernel]
 
@@ -30,5 +31,19 @@ def tiny_kernel(tiny_weights: Callable[[str], WhisperWeights]) -> KernelOf:
     def of(name: str, options: GraphOptions) -> Kernel:
         limits = KernelLimits(n_windows=8, n_rows=12, max_tokens=80)
         return Kernel(tiny_weights(name), options, limits)
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Path]:
+    """A whole checkpoint with a real vocabulary and 30 s of context, and random weights."""
+
+    @cache
+    def of(multilingual: bool) -> Path:
+        folder = tmp_path_factory.mktemp("multilingual" if multilingual else "english")
+        n_vocab = write_tokenizer(folder, multilingual=multilingual)
+        shape = Shape(n_vocab=n_vocab, n_audio=1500, n_text=448)
+        return write_ctranslate2(folder, neutral_arrays(shape, sharpness=0.2))
 
     return of

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from whisper.checkpoints import SHAPES, neutral_arrays, write_ctranslate2, write_safetensors
 
 from auricle.engines.whisper.weights import load_weights
 from auricle.errors import WeightsError
+from whisper.checkpoints import SHAPES, neutral_arrays, write_ctranslate2, write_safetensors
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -27,7 +27,7 @@ class SuppressTokens:
     def __init__(self, tokens: Sequence[int]) -> None:
         self._tokens = np.array(sorted(set(tokens)), np.int64)
 
-    def apply(self, logits: LogitRow, tokens: Sequence[int]) -> None:  # noqa: ARG002
+    def apply(self, logits: LogitRow, tokens: Sequence[int]) -> None:
         """See `LogitRule`."""
         logits[self._tokens] = -np.inf
 
@@ -48,7 +48,7 @@ class LogitBias:
         self._tokens = np.fromiter(bias.keys(), np.int64, len(bias))
         self._bias = np.fromiter(bias.values(), np.float32, len(bias))
 
-    def apply(self, logits: LogitRow, tokens: Sequence[int]) -> None:  # noqa: ARG002
+    def apply(self, logits: LogitRow, tokens: Sequence[int]) -> None:
         """See `LogitRule`."""
         logits[self._tokens] += self._bias
 

@@ -94,7 +94,9 @@ def repetition_start(tokens: Sequence[int]) -> int:
     start = n_tokens
     for period in range(1, min(MAX_PERIOD, n_tokens // 2) + 1):
         repeated = 0
-        while repeated < n_tokens - period and tokens[-1 - repeated] == tokens[-1 - repeated - period]:
+        while (
+            repeated < n_tokens - period and tokens[-1 - repeated] == tokens[-1 - repeated - period]
+        ):
             repeated += 1
         if repeated >= max(period, 2):
             start = min(start, n_tokens - repeated)

@@ -75,7 +75,7 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """What was heard. `context` is the encoded window of the attempt that was believed."""
+    """What was heard. `context` is the encoded window, valid until `close`."""
 
     decoded: Decoded
     language: str
@@ -92,6 +92,7 @@ class WindowDecoding:
         kernel: WindowRows,
         vocabulary: Vocabulary,
         policy: DecodePolicy,
+        *,
         options: DecodeOptions,
         duration_s: float,
         extra_rules: Sequence[LogitRule] = (),
@@ -104,11 +105,11 @@ class WindowDecoding:
         self._extra_rules = extra_rules
         self._attempts = policy.attempts(duration_s, options.temperature)
         self._attempt: Attempt = next(self._attempts)
-        self._states: dict[float, CrossState] = {}
+        self._state: CrossState | None = None
         self._row: int | None = None
         self._prompt: list[int] = []
         self._search: Search | None = None
-        self._results: list[tuple[Decoded, CrossState]] = []
+        self._results: list[Decoded] = []
         self._stream = TextStream(vocabulary.tokenizer, lag=STREAM_LAG_TOKENS)
         self._begun: Decoded | None = None
         self._language, self._language_probability = "", 0.0
@@ -117,17 +118,16 @@ class WindowDecoding:
     @property
     def wanted_context_s(self) -> float | None:
         """Seconds of context to encode before the next step, or None."""
-        context_s = self._attempt.context_s
-        return None if context_s in self._states else context_s
+        return self._attempt.context_s if self._state is None else None
 
     def encoded(self, state: CrossState) -> None:
         """Take over the encoded window that was asked for."""
-        self._states[self._attempt.context_s] = state
-        self._open()
+        self._state = state
+        self._open(state)
 
-    def _open(self) -> None:
+    def _open(self, state: CrossState) -> None:
         """Begin the attempt: join, and feed what is known of the prompt."""
-        self._row = self._kernel.join(self._states[self._attempt.context_s])
+        self._row = self._kernel.join(state)
         tokenizer = self._vocabulary.tokenizer
         if self._language:
             begun = self._begun.tokens if self._begun else ()
@@ -163,7 +163,10 @@ class WindowDecoding:
         if not isinstance(search, GreedySearch) or self._policy.beam_size > 1:
             return ""
         mean = float(np.mean(search.logprobs)) if search.logprobs else -np.inf
-        return self._stream.take(search.tokens) if mean >= self._policy.min_mean_logprob else ""
+        needed = self._policy.min_mean_logprob
+        if self._no_speech_probability > self._policy.max_no_speech_probability:
+            needed /= 2  # it may yet turn out to be silence: what is sent must be sure
+        return self._stream.take(search.tokens) if mean >= needed else ""
 
     def close(self) -> None:
         """Drop every row and window."""
@@ -171,10 +174,9 @@ class WindowDecoding:
             self._search.close()
         elif self._row is not None:
             self._kernel.leave(self._row)
-        for state in self._states.values():
-            self._kernel.release(state)
-        self._search, self._row = None, None
-        self._states.clear()
+        if self._state is not None:
+            self._kernel.release(self._state)
+        self._search, self._row, self._state = None, None, None
 
     def _identify(self, logits: LogitRow) -> None:
         """Language and absence of speech, from the logits after the first token."""
@@ -214,7 +216,7 @@ class WindowDecoding:
         """The result, if it is believed or nothing is left to try; else the next attempt."""
         search.close()
         self._search = None
-        self._results.append((decoded, self._states[self._attempt.context_s]))
+        self._results.append(decoded)
         n_final = self._stream.n_final
         if not n_final and self._policy.is_silence(
             self._no_speech_probability, decoded.mean_logprob
@@ -229,10 +231,18 @@ class WindowDecoding:
             self._begun = replace(
                 decoded, tokens=decoded.tokens[:n_final], logprobs=decoded.logprobs[:n_final]
             )
-        self._attempt = following
-        if following.context_s in self._states:
-            self._open()
+        self._try(following)
         return None
+
+    def _try(self, following: Attempt) -> None:
+        """Go on with another attempt, in a context of its own if its length differs."""
+        assert self._state is not None
+        if following.context_s != self._attempt.context_s:
+            self._kernel.release(self._state)
+            self._state = None
+        self._attempt = following
+        if self._state is not None:
+            self._open(self._state)
 
     def _believes(self, decoded: Decoded) -> bool:
         text = self._vocabulary.tokenizer.decode(decoded.tokens)
@@ -240,9 +250,8 @@ class WindowDecoding:
 
     def _best(self) -> Decoded:
         """The likeliest of the attempts that end; of one that loops, the first round."""
-        every = [decoded for decoded, _ in self._results]
-        ending = [decoded for decoded in every if not is_loop(decoded.tokens)]
-        best = max(ending or every, key=lambda decoded: decoded.mean_logprob)
+        ending = [decoded for decoded in self._results if not is_loop(decoded.tokens)]
+        best = max(ending or self._results, key=lambda decoded: decoded.mean_logprob)
         end = loop_start(best.tokens)
         if end is None:
             return best
@@ -250,10 +259,11 @@ class WindowDecoding:
         return replace(best, tokens=best.tokens[:end], logprobs=best.logprobs[:end])
 
     def _result(self, decoded: Decoded) -> WindowResult:
+        assert self._state is not None
         return WindowResult(
             decoded,
             self._language,
             self._language_probability,
             self._no_speech_probability,
-            self._results[-1][1],
+            self._state,
         )

@@ -46,7 +46,9 @@ def build_alignment(
             ),
         )
         key, value = (
-            transpose(builder.input(f"{part}_{i}", [-1, dims.n_heads, HEAD_SIZE], ov.Type.f32), [1, 0, 2])
+            transpose(
+                builder.input(f"{part}_{i}", [-1, dims.n_heads, HEAD_SIZE], ov.Type.f32), [1, 0, 2]
+            )
             for part in ("keys", "values")
         )
         scores = _scores(query, key)
@@ -54,7 +56,7 @@ def build_alignment(
         if of_layer:
             wanted.append(ops.gather(scores, constant(of_layer, np.int64), constant(0, np.int64)))
         if i + 1 < n_layers:
-            mixed = ops.matmul(ops.softmax(scores, 2), value, False, False)  # noqa: FBT003
+            mixed = ops.matmul(ops.softmax(scores, 2), value, False, False)
             out = builder.linear(_merged(builder, mixed), f"decoder.{i}.cross.out")
             node = builder.feed_forward(ops.add(node, out), f"decoder.{i}")
     builder.output(ops.concat(wanted, 0), "scores")
@@ -73,12 +75,12 @@ def _merged(builder: GraphBuilder, node: Node) -> Node:
 
 def _scores(query: Node, key: Node) -> Node:
     scaled = ops.multiply(query, constant(HEAD_SIZE**-0.5))
-    return ops.matmul(scaled, key, False, True)  # noqa: FBT003
+    return ops.matmul(scaled, key, False, True)
 
 
 def _self_attention(builder: GraphBuilder, node: Node, mask: Node, name: str) -> Node:
     qkv = builder.linear(builder.norm(node, f"{name}.norm"), f"{name}.qkv")
     query, key, value = (_heads(builder, part) for part in split(qkv, 1, 3))
     weights = ops.softmax(ops.add(_scores(query, key), mask), 2)
-    mixed = ops.matmul(weights, value, False, False)  # noqa: FBT003
+    mixed = ops.matmul(weights, value, False, False)
     return ops.add(node, builder.linear(_merged(builder, mixed), f"{name}.out"))

@@ -82,16 +82,16 @@ def _attention(query: Node, key: Node, value: Node, n_heads: int) -> Node:
     for one_query, one_key, one_value in zip(
         split(query, 1, n_heads), split(key, 1, n_heads), split(value, 1, n_heads), strict=True
     ):
-        scores = ops.matmul(one_query, one_key, False, True)  # noqa: FBT003
-        parts.append(ops.matmul(ops.softmax(scores, 3), one_value, False, False))  # noqa: FBT003
+        scores = ops.matmul(one_query, one_key, False, True)
+        parts.append(ops.matmul(ops.softmax(scores, 3), one_value, False, False))
     return ops.concat(parts, 1)
 
 
 def _quantized(builder: GraphBuilder, heads: Node, layer: int) -> None:
     """Bytes with scale and zero point per position and head, as paged attention stores them."""
     axis = constant([2], np.int64)
-    low = ops.reduce_min(heads, axis, True)  # noqa: FBT003
-    high = ops.reduce_max(heads, axis, True)  # noqa: FBT003
+    low = ops.reduce_min(heads, axis, True)
+    high = ops.reduce_max(heads, axis, True)
     scale = ops.maximum(ops.divide(ops.subtract(high, low), constant(U8_LEVELS)), constant(1e-7))
     zero = ops.divide(ops.negative(low), scale)
     levels = ops.round(ops.add(ops.divide(heads, scale), zero), "half_to_even")

@@ -53,19 +53,19 @@ class GraphBuilder:
 
     def linear(self, node: Node, name: str) -> Node:
         """`node @ weight.T + bias`, over the last axis."""
-        product = ops.matmul(node, self._matrix(self.weights.array(f"{name}.weight")), False, True)  # noqa: FBT003
+        product = ops.matmul(node, self._matrix(self.weights.array(f"{name}.weight")), False, True)
         if f"{name}.bias" not in self.weights:
             return product
         return ops.add(product, constant(self.weights.array(f"{name}.bias")))
 
     def projection(self, node: Node) -> Node:
         """Logits over the vocabulary; the matrix is the token embedding."""
-        return ops.matmul(node, self._matrix(self.weights.array("decoder.embedding")), False, True)  # noqa: FBT003
+        return ops.matmul(node, self._matrix(self.weights.array("decoder.embedding")), False, True)
 
     def norm(self, node: Node, name: str) -> Node:
         """Layer normalisation over the last axis."""
         axis = constant([-1], np.int64)
-        normal = ops.mvn(node, axis, True, NORM_EPSILON, "inside_sqrt")  # noqa: FBT003
+        normal = ops.mvn(node, axis, True, NORM_EPSILON, "inside_sqrt")
         scaled = ops.multiply(normal, constant(self.weights.array(f"{name}.weight")))
         return ops.add(scaled, constant(self.weights.array(f"{name}.bias")))
 
@@ -84,7 +84,7 @@ class GraphBuilder:
 
 def reshape(node: Node, shape: list[int]) -> Node:
     """Another shape; 0 keeps a dimension, -1 is what is left."""
-    return ops.reshape(node, constant(shape, np.int64), True)  # noqa: FBT003
+    return ops.reshape(node, constant(shape, np.int64), True)
 
 
 def transpose(node: Node, order: list[int]) -> Node:
@@ -95,4 +95,3 @@ def transpose(node: Node, order: list[int]) -> Node:
 def split(node: Node, axis: int, n_parts: int) -> list[Node]:
     """Equal parts along an axis."""
     return list(ops.split(node, constant(axis, np.int64), n_parts).outputs())
-

@@ -41,11 +41,12 @@ class PageTable:
     @classmethod
     def inputs(cls, builder: GraphBuilder, name: str) -> "PageTable":
         """Declare them."""
-        vectors = (
+        past, begins, pages, page_begins = (
             builder.input(f"{name}_{part}", [-1], ov.Type.i32)
             for part in ("past", "begins", "pages", "page_begins")
         )
-        return cls(*vectors, builder.input(f"{name}_longest", [], ov.Type.i32))
+        longest = builder.input(f"{name}_longest", [], ov.Type.i32)
+        return cls(past, begins, pages, page_begins, longest)
 
 
 def paged_attention(
