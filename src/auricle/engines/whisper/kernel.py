@@ -121,12 +121,13 @@ class Kernel:
         )
         self._embedding = weights.stored("decoder.embedding")
         self._positions = weights.array("decoder.positions")
-        self._cross_pool = PagePool(limits.n_windows * n_pages_of(self.dims.n_audio))
-        self._self_pool = PagePool(limits.n_rows * n_pages_of(limits.max_tokens))
+        self._cross_pool = PagePool(1 + limits.n_windows * n_pages_of(self.dims.n_audio))
+        self._self_pool = PagePool(1 + limits.n_rows * n_pages_of(limits.max_tokens))
         self._cross_caches = self._caches("cross", self._cross_pool.n_free)
         self._self_caches = self._caches("self", self._self_pool.n_free)
         self._rows: dict[int, _Row] = {}
         self._next_row = 0
+        self._idle = self._idle_row()
 
     def _caches(self, name: str, n_pages: int) -> list[tuple[ov.Tensor, ov.Tensor]]:
         """Keys and values of each layer, bound to the decoder."""
@@ -139,6 +140,23 @@ class Kernel:
                 pair.append(tensor)
             caches.append((pair[0], pair[1]))
         return caches
+
+    def _idle_row(self) -> _Row:
+        """A row over one position of zeros, which keeps a lone token company.
+
+        Matrix products with a single row run in another kernel, whose rounding differs: with
+        company, a token's logits are the same to the bit in every batch. (The projection gets
+        its second row in `_set_inputs`.)
+        """
+        last = np.zeros((self.dims.n_decoder_layers, 2 * self.dims.d_model), np.float32)
+        state = CrossState(self._cross_pool.take(1), 1, last)
+        for caches, pages in (
+            (self._cross_caches, state.pages),
+            (self._self_caches, idle_pages := self._self_pool.take(1)),
+        ):
+            for cache in (cache for pair in caches for cache in pair):
+                bits_of(cache)[pages] = 0
+        return _Row(state, idle_pages)
 
     # windows
 
@@ -240,10 +258,6 @@ class Kernel:
         """Pages that are free for windows and for rows; all of them when nothing is held."""
         return self._cross_pool.n_free, self._self_pool.n_free
 
-    def n_tokens(self, row: int) -> int:
-        """Tokens the row has been fed."""
-        return self._rows[row].n_tokens
-
     def step(self, feed: Mapping[int, Sequence[int]]) -> Logits:
         """Feed each row its next tokens, one or more.
 
@@ -258,23 +272,23 @@ class Kernel:
                 unusable and must leave.
         """
         rows = [self._rows[row] for row in feed]
-        lengths = [len(tokens) for tokens in feed.values()]
+        given = list(feed.values())
         assert rows
-        assert min(lengths) > 0
-        for row, length in zip(rows, lengths, strict=True):
-            self._grow(row, length)
-        self._set_tokens(rows, [token for tokens in feed.values() for token in tokens], lengths)
-        self._set_tables(rows, lengths)
+        assert all(given)
+        for row, tokens in zip(rows, given, strict=True):
+            self._grow(row, len(tokens))
+        self._set_inputs(rows, given)
         self._decoder.run()
-        for row, length in zip(rows, lengths, strict=True):
-            row.n_tokens += length
+        for row, tokens in zip(rows, given, strict=True):
+            row.n_tokens += len(tokens)
         return self._logits(len(rows))
 
     def _logits(self, n_rows: int) -> Logits:
         logits: Logits = self._decoder.output("logits")
-        if logits.shape != (n_rows, self.dims.n_vocab):
+        if logits.shape != (max(2, n_rows), self.dims.n_vocab):
             msg = f"the decoder gave logits of shape {logits.shape} for {n_rows} rows"
             raise EngineFailed(msg)
+        logits = logits[:n_rows]
         if not np.isfinite(logits.max(axis=1)).all():  # max passes NaN on
             msg = "the decoder gave logits that are no numbers"
             raise EngineFailed(msg)
@@ -291,13 +305,18 @@ class Kernel:
             bits_of(cache)[pages] = 0
         row.pages += pages
 
-    def _set_tokens(self, rows: list[_Row], tokens: list[int], lengths: list[int]) -> None:
-        begins = np.repeat([row.n_tokens for row in rows], lengths)
+    def _set_inputs(self, rows: list[_Row], given: Sequence[Sequence[int]]) -> None:
+        lengths = [len(tokens) for tokens in given]
+        tokens = [token for row_tokens in given for token in row_tokens]
+        ends = np.cumsum(lengths, dtype=np.int64) - 1
+        self._decoder.set("wanted", ends if len(rows) > 1 else np.repeat(ends, 2))
+        if len(tokens) == 1:
+            rows, tokens, lengths = [*rows, self._idle], [*tokens, 0], [*lengths, 1]
+        before = np.repeat([row.n_tokens for row in rows], lengths)
         starts = np.repeat(np.cumsum([0, *lengths[:-1]]), lengths)
-        positions = begins + np.arange(len(tokens)) - starts
-        self._decoder.set("embedded", self.embed(tokens, positions))
+        self._decoder.set("embedded", self.embed(tokens, before + np.arange(len(tokens)) - starts))
         self._decoder.set("last", np.repeat([row.state.last for row in rows], lengths, axis=0))
-        self._decoder.set("wanted", np.cumsum(lengths, dtype=np.int64) - 1)
+        self._set_tables(rows, lengths)
 
     def _set_tables(self, rows: list[_Row], lengths: list[int]) -> None:
         used = [

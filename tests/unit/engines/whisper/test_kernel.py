@@ -1,7 +1,11 @@
 """The graphs against a reference in NumPy, and rows against themselves alone."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +16,7 @@ from auricle.engines.whisper.stored_array import StoredArray, StoredPart
 from auricle.engines.whisper.weights import WhisperWeights
 from auricle.errors import EngineFailed
 from whisper import reference
-from whisper.checkpoints import SHAPES
+from whisper.checkpoints import SHAPES, neutral_arrays, write_ctranslate2
 
 EXACT = GraphOptions.exact()
 Weights = Callable[[str], WhisperWeights]
@@ -183,3 +187,55 @@ def test_fault_inside_the_runtime_is_raised_not_lost(kernel: Kernel) -> None:
         kernel._decoder.run()
     kernel.leave(row)
     kernel.release(state)
+
+
+@pytest.mark.parametrize("options", [EXACT, GraphOptions.fastest()], ids=["exact", "fastest"])
+@pytest.mark.parametrize("n_rows", [2, 3, 8])
+def test_company_does_not_change_the_tokens(
+    options: GraphOptions, n_rows: int, tiny_kernel: Kernels
+) -> None:
+    kernel = tiny_kernel("multilingual", options)
+    state = kernel.encode(log_mel("multilingual", 150))
+
+    def greedy(n_rows: int) -> list[int]:
+        rows = [kernel.join(state) for _ in range(n_rows)]
+        logits = kernel.step({row: [1, 2, 3] for row in rows})
+        tokens = []
+        for _ in range(40):
+            tokens.append(int(logits[0].argmax()))
+            logits = kernel.step({row: [tokens[-1] if row == rows[0] else 5] for row in rows})
+        for row in rows:
+            kernel.leave(row)
+        return tokens
+
+    assert greedy(n_rows) == greedy(1)
+    kernel.release(state)
+
+
+ISA_CHECK = """
+import sys
+from pathlib import Path
+from auricle.engines.whisper.graphs.compiling import GraphOptions
+from auricle.engines.whisper.kernel import Kernel, KernelLimits
+from auricle.engines.whisper.self_check import self_check
+from auricle.engines.whisper.weights import load_weights
+options = GraphOptions.fastest()
+kernel = Kernel(load_weights(Path(sys.argv[1])), options, KernelLimits(2, 4, 64))
+self_check(kernel)
+print(options.arithmetic)
+"""
+
+
+@pytest.mark.parametrize("isa", ["AVX2", "AVX512_CORE", "ALL"])
+def test_fastest_options_pass_the_self_check_on_lesser_processors(isa: str, tmp_path: Path) -> None:
+    """A cap above what this processor has changes nothing."""
+    write_ctranslate2(tmp_path, neutral_arrays(SHAPES["multilingual"]))
+    done = subprocess.run(
+        [sys.executable, "-c", ISA_CHECK, str(tmp_path)],
+        env=os.environ | {"ONEDNN_MAX_CPU_ISA": isa},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
