@@ -148,6 +148,8 @@ def rate_cells(row: sets.SetScore) -> list[str]:
         low, high = row.interval.low * 100, row.interval.high * 100
         cells += [f"{row.interval.difference * 100:+.1f}", f"{low:+.1f} .. {high:+.1f}"]
         cells.append(row.interval.verdict)
+    elif len(counts) == 2:
+        cells += [f"{(counts[0].rate - counts[1].rate) * 100:+.1f}", "", "too few words"]
     return cells
 
 

@@ -21,6 +21,8 @@ SMALLEST_SET = 500
 """Reference words below which a set's rate says little; such sets are pooled by kind."""
 BLOCK_LENGTH = 50
 """Words that are drawn as one by the bootstrap: longer recordings are cut into such blocks."""
+FEWEST_BLOCKS = 10
+"""Below this many there is nothing to draw from, and no interval is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,11 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class SetScore:
-    """A row of the table; `interval` is of the first system against the second, if any."""
+    """A row of the table.
+
+    `interval` is of the first system against the second; None if there is no second, or too
+    little to draw from.
+    """
 
     name: str
     languages: tuple[str, ...]
@@ -84,9 +90,9 @@ def score_set(name: str, scored: Sequence[Scored]) -> SetScore:
     """Sum of the errors, and the interval of the difference when there are two systems."""
     systems = list(scored[0].blocks)
     interval = None
-    if len(systems) == 2:
-        first, second = ([b for item in scored for b in item.blocks[s]] for s in systems)
-        interval = paired_bootstrap(first, second)
+    blocks = [[block for item in scored for block in item.blocks[s]] for s in systems]
+    if len(blocks) == 2 and len(blocks[0]) >= FEWEST_BLOCKS:
+        interval = paired_bootstrap(*blocks)
     return SetScore(
         name=name,
         languages=tuple(sorted({item.recording.language for item in scored})),

@@ -15,15 +15,13 @@ from auricle.frontend.pool import FrontEndPool
 from auricle.pipeline.options import TranscribeOptions
 from auricle.pipeline.transcribe import Transcriber
 from auricle.scheduling.scheduler import Scheduler
-from auricle.server.service import ModelCard
 from auricle.settings import Settings
 from auricle.transcript.events import TranscriptEvent
+from auricle.weights.card import ModelCard, card_of
 from auricle.weights.progress import Progress
-from auricle.weights.row import ModelRow
 from auricle.weights.store import ModelStore
-from auricle.weights.table import ModelTable
+from auricle.weights.table import VAD_MODEL, ModelTable
 
-VAD_MODEL = "silero-vad"
 EXTRA_WINDOWS_IN_FLIGHT = 2
 """Beyond one a slot, so that no slot waits while the next window is being read."""
 
@@ -89,11 +87,11 @@ class Runtime:
 
     def models(self) -> Sequence[ModelCard]:
         """See `TranscriptionService`."""
-        return [_card(self._row, self._row.id)]
+        return [card_of(self._row, self._row.id)]
 
     def resolve_model(self, model_id: str) -> ModelCard | None:
         """See `TranscriptionService`."""
-        return _card(self._row, model_id) if self._row.answers_to(model_id) else None
+        return card_of(self._row, model_id) if self._row.answers_to(model_id) else None
 
     def is_ready(self) -> bool:
         """See `TranscriptionService`: a worker is ready only after a real inference."""
@@ -125,17 +123,3 @@ class Runtime:
         ):
             async for event in events:
                 yield event
-
-
-def _card(row: ModelRow, name: str) -> ModelCard:
-    limits = {} if row.limits is None else {"max_context_length": row.limits.max_context_length}
-    return ModelCard(
-        id=name,
-        aliases=tuple(alias for alias in (row.id, *row.aliases) if alias != name),
-        name=row.name,
-        description=row.description_as(name),
-        created=row.created,
-        owned_by=row.owned_by,
-        languages=row.languages,
-        **limits,
-    )

@@ -62,7 +62,7 @@ class Settings(BaseModel):
         None, description="File of further keys, one `name:sha256` of the key a line."
     )
     allow_open: bool = Field(
-        False,  # noqa: FBT003
+        False,
         description="Serve without keys on an address other than loopback. Know what you do.",
     )
     allowed_hosts: Texts = Field(
@@ -139,7 +139,7 @@ class Settings(BaseModel):
         60, gt=0, description="Longest a `file_url` download may take, in seconds."
     )
     allow_private_urls: bool = Field(
-        False,  # noqa: FBT003
+        False,
         description="Fetch `file_url` from private and loopback addresses too.",
     )
 
@@ -203,8 +203,8 @@ def load(
         return Settings(**values), origins
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0])
+        name, seen = str(first["loc"][0]), first["input"]
         raise SettingsError(
-            f"setting {name} (from {origins[name]}) has the value {first['input']!r}: {first['msg']}",
+            f"setting {name} (from {origins[name]}) has the value {seen!r}: {first['msg']}",
             param=name,
         ) from error

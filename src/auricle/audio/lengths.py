@@ -45,7 +45,7 @@ def _has_vbr_header(file: BinaryIO) -> bool:
 
 
 def is_cut_ogg(file: BinaryIO) -> bool:
-    """Whether an Ogg file ends in the middle of a page. (Its end mark is often missing.)"""
+    """Whether an Ogg file ends in the middle of a page; its end mark is no sign, many lack it."""
     size = file.seek(0, 2)
     file.seek(max(0, size - _TAIL))
     tail = file.read(_TAIL)

@@ -43,7 +43,8 @@ def mel_filters(n_mels: int) -> NDArray[np.float32]:
     falling = ramps[2:] / width[1:, None]
     triangles = np.maximum(0, np.minimum(rising, falling))
     area = 2 / (edges_hz[2:] - edges_hz[:-2])
-    return (triangles * area[:, None]).astype(np.float32)
+    filters: NDArray[np.float32] = (triangles * area[:, None]).astype(np.float32)
+    return filters
 
 
 @cache
@@ -71,4 +72,5 @@ def log_mel(waveform: NDArray[np.float32], n_mels: int, n_frames: int) -> LogMel
     spectrum = np.fft.rfft(frames * _hann(), axis=1)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
     log = np.log10(np.maximum(mel_filters(n_mels) @ power.T, 1e-10))
-    return ((np.maximum(log, log.max() - 8) + 4) / 4).astype(np.float32)
+    scaled: LogMel = ((np.maximum(log, log.max() - 8) + 4) / 4).astype(np.float32)
+    return scaled

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 from av.audio.frame import AudioFrame
 
-MIN_GAP_S = 0.1
-"""Smaller ones are jitter, or the priming of a codec."""
+MIN_GAP_S = 0.05
+"""Smaller ones are jitter."""
+MIN_LATE_START_S = 0.1
+"""Less before the first frame is the priming of a codec (48 ms in AAC, 93 ms in WMA)."""
 MAX_GAP_S = 600.0
 """Larger ones are a clock that jumped, not a pause."""
 PIECE_S = 1.0
@@ -28,16 +30,17 @@ class Timeline:
     def missing(self, frame: AudioFrame) -> Iterator[int]:
         """Numbers of samples, at the frame's rate, to put before the frame."""
         gap_s = 0.0
+        smallest_s = MIN_GAP_S if self._has_begun else MIN_LATE_START_S
         time_s = frame.time
         if time_s is not None:
             if self._next_s is None:
                 self._next_s = time_s
             gap_s = time_s - self._next_s
-            if abs(gap_s) > MIN_GAP_S:
+            if abs(gap_s) > smallest_s or not self._has_begun:
                 self._next_s = time_s
         if self._next_s is not None:
             self._next_s += frame.samples / frame.sample_rate
-        if MIN_GAP_S < gap_s <= MAX_GAP_S:
+        if smallest_s < gap_s <= MAX_GAP_S:
             yield from self._silence(gap_s, frame.sample_rate)
         self._has_begun = True
 

@@ -2,14 +2,18 @@
 
 import argparse
 import asyncio
+import logging
 import sys
+from typing import TYPE_CHECKING
 
+from auricle import telemetry
 from auricle.cli.flags import add_setting_flags, setting_flags
-from auricle.runtime import Runtime, Weights
-from auricle.server.app import check_exposure, serve
 from auricle.settings import Settings, load
-from auricle.telemetry import configure_logging
-from auricle.weights.progress import progress_on
+
+if TYPE_CHECKING:
+    from auricle.runtime import Weights
+
+logger = logging.getLogger(__name__)
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -23,14 +27,28 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
+    from auricle.runtime import Weights  # noqa: PLC0415 (other commands need not wait for it)
+    from auricle.server.app import check_exposure  # noqa: PLC0415
+    from auricle.weights.progress import progress_for  # noqa: PLC0415
+
     settings, _ = load(setting_flags(arguments))
     check_exposure(settings)
-    configure_logging(settings.log_format)
-    weights = Weights(settings, progress_on(sys.stderr))
+    telemetry.configure_logging(settings.log_format)
+    weights = Weights(settings, progress_for(sys.stderr))
     asyncio.run(_serve(settings, weights))
     return 0
 
 
-async def _serve(settings: Settings, weights: Weights) -> None:
+async def _serve(settings: Settings, weights: "Weights") -> None:
+    from auricle.runtime import Runtime  # noqa: PLC0415
+    from auricle.server.app import create_app  # noqa: PLC0415
+    from auricle.server.serving import bind, serve  # noqa: PLC0415
+
+    listener = bind(settings.host, settings.port)
     async with Runtime(settings, weights) as runtime:
-        await serve(runtime, settings)
+        app = create_app(runtime, settings)
+        await serve(app, listener, grace_s=settings.grace_s, on_started=_announce)
+
+
+def _announce(url: str) -> None:
+    telemetry.log(logger, logging.INFO, "server.ready", url=url)

@@ -14,14 +14,13 @@ from auricle.cli.remote import RemoteServer
 from auricle.engines.protocol import Ticket
 from auricle.errors import AuricleError, InvalidRequest
 from auricle.pipeline.options import TranscribeOptions
-from auricle.runtime import Runtime, Weights
 from auricle.settings import Settings, load
 from auricle.sources.spool import Spool
-from auricle.sources.url import UrlPolicy, fetch
+from auricle.sources.url import Fetcher
 from auricle.transcript.events import Completed, Progress, TranscriptEvent
 from auricle.transcript.model import Transcript
 from auricle.transcript.render import RENDERERS
-from auricle.weights.progress import progress_on
+from auricle.weights.progress import progress_for
 
 STDIN = "-"
 READ_BYTES = 1 << 20
@@ -94,7 +93,9 @@ async def _transcriber(server: str | None, settings: Settings) -> AsyncIterator[
         async with remote:
             yield remote.transcribe
         return
-    weights = Weights(settings, progress_on(sys.stderr))
+    from auricle.runtime import Runtime, Weights  # noqa: PLC0415 (a server's client needs none)
+
+    weights = Weights(settings, progress_for(sys.stderr))
     async with Runtime(settings, weights) as runtime:
         yield lambda path, options: runtime.transcribe(path, options, Ticket())
 
@@ -102,25 +103,24 @@ async def _transcriber(server: str | None, settings: Settings) -> AsyncIterator[
 @asynccontextmanager
 async def _recording(name: str, settings: Settings) -> AsyncIterator[Path]:
     """The input as a file; what is no file yet is kept in one for as long as it is needed."""
-    if name == STDIN:
-        async with Spool(settings.max_upload_bytes, what="standard input") as spool:
-            while part := await asyncio.to_thread(sys.stdin.buffer.read, READ_BYTES):
-                await spool.write(part)
-            yield await spool.finish()
-    elif name.startswith(("http://", "https://", "data:")):
-        # The person at the keyboard may fetch what they can reach anyway.
-        policy = UrlPolicy(
-            max_bytes=settings.max_upload_bytes,
-            timeout_s=settings.fetch_timeout_s,
-            allow_private=True,
-        )
-        async with fetch(name, policy) as path:
-            yield path
-    else:
+    is_url = name.startswith(("http://", "https://"))
+    if name != STDIN and not is_url:
         path = Path(name)
-        if not path.is_file():
+        if not path.is_file():  # noqa: ASYNC240 (nothing else waits on this loop)
             raise InvalidRequest("there is no such file")
         yield path
+        return
+    async with Spool(settings.max_upload_bytes) as spool:
+        if is_url:
+            # The person at the keyboard may fetch whatever they can reach anyway.
+            fetcher = Fetcher(timeout_s=settings.fetch_timeout_s, allow_private=True)
+            await fetcher.fetch(name, spool)
+        else:
+            while part := await asyncio.to_thread(sys.stdin.buffer.read, READ_BYTES):
+                spool.append(part)
+                await spool.settle()
+        await spool.flush()
+        yield spool.path
 
 
 async def _watched(events: AsyncGenerator[TranscriptEvent, None], name: str) -> Transcript:

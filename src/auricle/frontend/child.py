@@ -34,9 +34,10 @@ from auricle.vad.silero import Probabilities, SileroVad, VadState
 SMALL_BLOCKS = 4
 """The first blocks of a recording are sent as they come, so that its text can start early."""
 LARGE_BLOCK = 4 * BLOCK  # samples, 4.1 s: 256 KB; after that fewer, larger ones are cheaper
+MAX_TRACEBACK = 4000  # characters
 
 
-class _Stopped(Exception):  # noqa: N818 (no error: the caller has left)
+class _Stopped(Exception):
     """The parent wants no more of this recording."""
 
 
@@ -140,17 +141,17 @@ def main() -> None:
     vad_path, memory_bytes, parent_pid = sys.argv[1:]
     channel = ChildChannel.on_stdio()
     die_with_parent(int(parent_pid))
-    vad = SileroVad(Path(vad_path))
-    _warm_up(vad)
-    limit_resources(int(memory_bytes))
-    channel.write({"ready": True, "resident_bytes": resident_bytes()})
     try:
+        vad = SileroVad(Path(vad_path))
+        _warm_up(vad)
+        limit_resources(int(memory_bytes))
+        channel.write({"ready": True, "resident_bytes": resident_bytes()})
         serve(channel, vad)
     except BrokenPipeError:
-        return
-    except BaseException:
-        channel.write({"fault": traceback.format_exc()[-4000:]})
-        raise
+        sys.exit(1)
+    except Exception:  # noqa: BLE001 (whatever it is, the parent logs it)
+        channel.write({"fault": traceback.format_exc()[-MAX_TRACEBACK:]})
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -7,70 +7,23 @@ that brought it fails alone: the child is killed and replaced in the background.
 import asyncio
 import itertools
 import logging
-import os
-from collections.abc import AsyncGenerator, Coroutine, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncGenerator, Coroutine
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from auricle.audio.decode import DecodeLimits
-from auricle.audio.waveform import Waveform
-from auricle.errors import EngineFailed, TooLarge, Unavailable, UnreadableAudio
-from auricle.processes import Child, Frame, FrameError
-from auricle.vad.segmenter import FRAME_LENGTH
+from auricle.errors import EngineFailed, Unavailable, UnreadableAudio
+from auricle.frontend.blocks import Block, ChildLost, RecordingEnd, parse
+from auricle.frontend.worker import Worker
 
-START_TIMEOUT_S = 120.0
-STOP_TIMEOUT_S = 10.0
-"""How long a child may take to drop a recording whose reader left, before it is killed."""
+__all__ = ["Block", "DecodeLimits", "FrontEndPool", "RecordingEnd"]
+
+FIRST_RETRY_S = 0.1
 MAX_RETRY_S = 5.0
-MAX_RECORDINGS = 500
-"""A child is replaced after this many, so that slow leaks stay small."""
-MAX_GROWTH_BYTES = 128 << 20
-MAX_BLOCK_SAMPLES = 1 << 20
-MAX_MESSAGE = 500  # characters
+"""Pause between attempts to start a child, doubling from the first to this."""
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A stretch of a recording.
-
-    `start` is its first sample at 16 kHz; `speech` has one probability (0..1) for each
-    FRAME_LENGTH samples of `waveform`, the last of which may be incomplete in the last block.
-    """
-
-    start: int
-    waveform: Waveform
-    speech: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingEnd:
-    """The whole recording was read. Seconds are processor time; notices say what it had lost."""
-
-    n_samples: int
-    notices: tuple[str, ...]
-    decode_s: float
-    vad_s: float
-
-
-class _ChildLost(Exception):  # noqa: N818 (never leaves this module)
-    """The child died, hung, or sent nonsense."""
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    """A child and its use so far. Owner: the pool while idle, else one `read`."""
-
-    child: Child
-    resident_bytes: int
-    n_recordings: int = 0
-    n_samples: int = 0  # of the recording in work, received so far
-    is_worn: bool = False
 
 
 class FrontEndPool:
@@ -95,27 +48,35 @@ class FrontEndPool:
             stall_s: longest wait for a child's next block before it is taken for hung.
         """
         self._size = size
-        self._arguments = (str(vad_path), str(memory_bytes), str(os.getpid()))
+        self._vad_path = vad_path
+        self._memory_bytes = memory_bytes
         self._limits = asdict(limits)
         self._stall_s = stall_s
-        self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()  # None: closed
-        self._workers: set[_Worker] = set()
+        self._idle: asyncio.Queue[Worker | None] = asyncio.Queue()  # None: closed
+        self._workers: set[Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._keys = itertools.count()
         self._is_closed = False
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """Process ids of the children."""
+        return frozenset(worker.pid for worker in self._workers)
 
     async def start(self) -> None:
         """Start all processes and wait until each is ready.
 
         Raises:
-            EngineFailed: one could not start; its reason is on standard error.
+            EngineFailed: one could not start; the message holds its reason.
         """
         try:
-            async with asyncio.timeout(START_TIMEOUT_S):
-                await asyncio.gather(*(self._add_worker() for _ in range(self._size)))
-        except (_ChildLost, OSError, TimeoutError) as error:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._size):
+                    group.create_task(self._add_worker())
+        except ExceptionGroup as errors:
             await self.close()
-            raise EngineFailed(f"a decoder process could not start: {error}") from error
+            reason = str(errors.exceptions[0]).partition("\n")[0]
+            raise EngineFailed(f"a decoder process could not start: {reason}") from errors
 
     async def close(self) -> None:
         """End all processes; readers still at it get `Unavailable`. Safe to call again."""
@@ -124,7 +85,7 @@ class FrontEndPool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(worker.child.kill() for worker in self._workers))
+        await asyncio.gather(*(worker.kill() for worker in self._workers))
         self._workers.clear()
 
     async def read(self, path: Path) -> AsyncGenerator[Block | RecordingEnd, None]:
@@ -143,135 +104,74 @@ class FrontEndPool:
         """
         worker = await self._take_idle()
         key = next(self._keys)
-        is_over = False  # the child has sent its last frame for this recording
+        is_over = is_lost = False
+        n_samples = 0
         try:
-            await worker.child.send({"read": key, "path": str(path), "limits": self._limits})
-            worker.n_samples = 0
+            await worker.request(key, path, self._limits)
             while not is_over:
-                frame = await self._receive(worker)
+                frame = await worker.receive(self._stall_s)
                 is_over = "block" not in frame.header
-                yield _parse(frame, worker)
-        except (_ChildLost, ConnectionError) as error:
-            if self._is_closed:
-                raise Unavailable("the server is shutting down") from error
-            _logger.warning("decoder.lost", extra={"reason": str(error)})
-            raise UnreadableAudio("the decoder gave up on this recording") from error
+                item = parse(frame, n_samples)
+                if isinstance(item, Block):
+                    n_samples += len(item.waveform)
+                yield item
+        except ChildLost as error:
+            is_lost = True
+            raise self._explain(error) from error
         finally:
-            if is_over and not worker.is_worn:
-                self._idle.put_nowait(worker)
-            else:
-                self._in_background(self._recover(worker, None if is_over else key))
+            self._put_back(worker, key, is_over=is_over, is_lost=is_lost)
 
-    async def _take_idle(self) -> _Worker:
+    def _explain(self, error: ChildLost) -> Unavailable | UnreadableAudio:
+        if self._is_closed:
+            return Unavailable("the server is shutting down")
+        _logger.warning("decoder.lost", extra={"reason": str(error)})
+        return UnreadableAudio("the decoder gave up on this recording")
+
+    async def _take_idle(self) -> Worker:
         while worker := await self._idle.get():
-            if not worker.child.exited:
+            if not worker.has_exited:
                 return worker
             self._in_background(self._replace(worker))  # it died while idle
         self._idle.put_nowait(None)  # for the next who waits
         raise Unavailable("the server is shutting down")
 
-    async def _receive(self, worker: _Worker) -> Frame:
-        try:
-            async with asyncio.timeout(self._stall_s):
-                frame = await worker.child.receive()
-        except TimeoutError as error:
-            raise _ChildLost(f"nothing came for {self._stall_s:g} s") from error
-        except FrameError as error:
-            raise _ChildLost(str(error)) from error
-        if frame is None:
-            raise _ChildLost("the process ended")
-        if "fault" in frame.header:
-            raise _ChildLost(f"fault in the process:\n{frame.header['fault']}")
-        return frame
+    def _put_back(self, worker: Worker, key: int, *, is_over: bool, is_lost: bool) -> None:
+        if self._is_closed:
+            return
+        if is_lost or worker.is_worn:
+            self._in_background(self._replace(worker))
+        elif is_over:
+            self._idle.put_nowait(worker)
+        else:
+            self._in_background(self._recover(worker, key))
 
-    async def _add_worker(self) -> None:
-        child = await Child.start(
-            "auricle.frontend.child", *self._arguments, env={"OPENBLAS_NUM_THREADS": "1"}
-        )
-        worker = _Worker(child, 0)
-        self._workers.add(worker)
-        try:
-            worker.resident_bytes = int((await self._receive(worker)).header["resident_bytes"])
-        except BaseException:
-            self._workers.discard(worker)
-            await child.kill()
-            raise
-        self._idle.put_nowait(worker)
-
-    async def _recover(self, worker: _Worker, key: int | None) -> None:
-        """Make a child free again whose recording (`key`) nobody reads on; None: replace it."""
-        if key is not None and await self._has_stopped(worker, key):
+    async def _recover(self, worker: Worker, key: int) -> None:
+        """Make a child free again whose recording nobody reads on."""
+        if await worker.stop(key):
             self._idle.put_nowait(worker)
         else:
             await self._replace(worker)
 
-    async def _has_stopped(self, worker: _Worker, key: int) -> bool:
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await worker.child.send({"stop": key})
-                while "block" in (await self._receive(worker)).header:
-                    pass
-        except (_ChildLost, ConnectionError, TimeoutError):
-            return False
-        return True
-
-    async def _replace(self, worker: _Worker) -> None:
-        await worker.child.kill()
+    async def _replace(self, worker: Worker) -> None:
+        await worker.kill()
         self._workers.discard(worker)
-        pause_s = 0.1
-        while not self._is_closed:
+        pause_s = FIRST_RETRY_S
+        while True:
             try:
-                async with asyncio.timeout(START_TIMEOUT_S):
-                    await self._add_worker()
-            except (_ChildLost, OSError, TimeoutError):
+                await self._add_worker()
+            except (ChildLost, OSError):
                 _logger.exception("decoder.start_failed")
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, MAX_RETRY_S)
             else:
                 return
 
+    async def _add_worker(self) -> None:
+        worker = await Worker.start(self._vad_path, self._memory_bytes)
+        self._workers.add(worker)
+        self._idle.put_nowait(worker)
+
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _parse(frame: Frame, worker: _Worker) -> Block | RecordingEnd:
-    """A child's frame, checked: the child may have been taken over by what it decodes."""
-    header = frame.header
-    try:
-        if "block" in header:
-            return _parse_block(header["start"], header["n_samples"], frame.payload, worker)
-        if "end" in header:
-            return _parse_end(header, worker)
-        message = str(header["message"])[:MAX_MESSAGE]
-        raise {"unreadable": UnreadableAudio, "too_large": TooLarge}[header["reason"]](message)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _ChildLost(f"unexpected frame: {error!r}") from error
-
-
-def _parse_block(
-    start: object, n_samples: object, payload: bytes | memoryview, worker: _Worker
-) -> Block:
-    if start != worker.n_samples or not isinstance(n_samples, int):
-        raise ValueError("blocks out of order")
-    if not 0 < n_samples <= MAX_BLOCK_SAMPLES:
-        raise ValueError(f"block of {n_samples} samples")
-    values = np.frombuffer(payload, np.float32)
-    if len(values) != n_samples + -(-n_samples // FRAME_LENGTH):
-        raise ValueError(f"{len(values)} values in a block of {n_samples} samples")
-    block = Block(worker.n_samples, values[:n_samples], values[n_samples:])
-    worker.n_samples += n_samples
-    return block
-
-
-def _parse_end(header: Mapping[str, Any], worker: _Worker) -> RecordingEnd:
-    if header["n_samples"] != worker.n_samples:
-        raise ValueError("blocks are missing")
-    worker.n_recordings += 1
-    growth = int(header["resident_bytes"]) - worker.resident_bytes
-    worker.is_worn = growth > MAX_GROWTH_BYTES or worker.n_recordings >= MAX_RECORDINGS
-    notices = tuple(str(notice)[:MAX_MESSAGE] for notice in header["notices"])
-    return RecordingEnd(
-        worker.n_samples, notices, float(header["decode_s"]), float(header["vad_s"])
-    )

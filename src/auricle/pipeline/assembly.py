@@ -1,6 +1,6 @@
 """From what an engine heard in each window to one transcript on the recording's clock."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ class TranscriptAssembly:
         self._sent = ""  # text given out; runs ahead of _settled inside a window
         self._segments: list[Segment] = []
         self._clock_s = 0.0
-        self._speech_s: Counter[str] = Counter()
+        self._speech_s: defaultdict[str, float] = defaultdict(float)
 
     @property
     def language(self) -> str | None:

@@ -111,10 +111,10 @@ class Transcriber:
         if end is None:
             raise EngineFailed("bug: a recording ended without its RecordingEnd")
         timings = {
-            "decode_s": end.decode_s,
-            "vad_s": end.vad_s,
-            "inference_s": recording.inference_s,
-            "total_s": time.monotonic() - started_s,
+            "decode": end.decode_s,
+            "vad": end.vad_s,
+            "inference": recording.inference_s,
+            "total": time.monotonic() - started_s,
         }
         yield Completed(assembly.transcript(end.n_samples / SAMPLE_RATE, end.notices, timings))
 
@@ -131,9 +131,8 @@ class Transcriber:
             for span in segmenter.feed(block.speech):
                 for window in packer.add_span(span):
                     yield window
-            position = block.start + len(block.waveform)
-            for window in packer.settle(segmenter.open_start or position):
-                yield window
+            if segmenter.open_start is None:
+                packer.drop_before(block.start + len(block.waveform))
         n_samples = recording.end.n_samples if recording.end is not None else 0
         for span in segmenter.finish(n_samples):
             for window in packer.add_span(span):

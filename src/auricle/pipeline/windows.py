@@ -18,15 +18,15 @@ from auricle.audio.waveform import SAMPLE_RATE, Span, Waveform
 class WindowOptions:
     """Lengths in seconds.
 
-    A window is closed before it would exceed `max_s`, and from `enough_s` on at the first
-    pause of `long_pause_s`. The first window of a recording is closed at any pause once it
-    holds `first_s`: its text is what the caller waits for.
+    When more speech is pending than `max_s`, a window is closed at the longest pause that
+    leaves it at least `min_s` long. The first window of a recording that needs more than one
+    is shorter, between `first_min_s` and `first_max_s`: its text is what the caller waits for.
     """
 
     max_s: float = 30.0
-    enough_s: float = 22.0
-    long_pause_s: float = 0.8
-    first_s: float = 6.0
+    min_s: float = 20.0
+    first_min_s: float = 6.0
+    first_max_s: float = 14.0
     kept_pause_s: float = 1.0
 
 
@@ -127,42 +127,40 @@ class WindowPacker:
 
     def add_span(self, span: Span) -> list[Window]:
         """The next span of speech, whose audio is already there; the windows it completes."""
-        windows = []
-        if self._spans and self._is_full(span):
-            windows.append(self._close())
         self._spans.append(span)
+        windows = []
+        while len(self._spans) > 1 and self._length_s(self._spans) > self._options.max_s:
+            windows.append(self._close(self._best_cut()))
         return windows
 
     def finish(self) -> list[Window]:
         """No more speech follows; the last window, if there is any."""
-        return [self._close()] if self._spans else []
+        return [self._close(len(self._spans))] if self._spans else []
 
-    def settle(self, speech_from: int) -> list[Window]:
-        """No speech will begin before about that sample; the first window, if that ends it.
+    def drop_before(self, sample: int) -> None:
+        """No speech begins before about that sample: older audio than a kept pause can go."""
+        if self._spans:
+            sample = min(sample, self._spans[0].start)
+        keep_from = sample - round(self._options.kept_pause_s * SAMPLE_RATE)
+        while self._audio and self._audio_start + len(self._audio[0]) <= keep_from:
+            self._audio_start += len(self._audio.pop(0))
 
-        Audio that lies more than a kept pause before it is dropped.
-        """
-        windows = []
-        if self._spans and self._is_first:
-            pause_s = (speech_from - self._spans[-1].end) / SAMPLE_RATE
-            if pause_s >= self._options.kept_pause_s and self._length_s() >= self._options.first_s:
-                windows.append(self._close())
-        self._drop_before(self._spans[0].start if self._spans else speech_from)
-        return windows
-
-    def _is_full(self, span: Span) -> bool:
+    def _best_cut(self) -> int:
+        """How many of the pending spans the next window takes: at least one, never all."""
         options = self._options
-        pause_s = (span.start - self._spans[-1].end) / SAMPLE_RATE
-        length_s = self._length_s()
-        added_s = min(pause_s, options.kept_pause_s) + (span.end - span.start) / SAMPLE_RATE
-        if length_s + added_s > options.max_s:
-            return True
+        shortest, longest = options.min_s, options.max_s
         if self._is_first:
-            return length_s >= options.first_s
-        return length_s >= options.enough_s and pause_s >= options.long_pause_s
+            shortest, longest = options.first_min_s, options.first_max_s
+        lengths_s = {n: self._length_s(self._spans[:n]) for n in range(1, len(self._spans))}
+        fitting = {n: s for n, s in lengths_s.items() if s <= options.max_s}
+        wanted = [n for n, s in fitting.items() if shortest <= s <= longest]
+        if wanted:
+            return max(wanted, key=lambda n: self._spans[n].start - self._spans[n - 1].end)
+        later = [n for n, s in fitting.items() if s >= shortest]
+        return later[0] if later else max(fitting, default=1)
 
-    def _length_s(self) -> float:
-        return sum(end - start for start, end, _ in self._runs(self._spans)) / SAMPLE_RATE
+    def _length_s(self, spans: Sequence[Span]) -> float:
+        return sum(end - start for start, end, _ in self._runs(spans)) / SAMPLE_RATE
 
     def _runs(self, spans: Sequence[Span]) -> list[tuple[int, int, list[Span]]]:
         """Stretches of the recording to keep: spans, with short pauses whole, long ones cut."""
@@ -180,26 +178,22 @@ class WindowPacker:
                 runs.append((span.start, span.end, [span]))
         return runs
 
-    def _close(self) -> Window:
-        pieces, at = [], 0
-        for start, end, inside in self._runs(self._spans):
+    def _close(self, n_spans: int) -> Window:
+        """A window of the first pending spans."""
+        pieces: list[Piece] = []
+        at = 0
+        for start, end, inside in self._runs(self._spans[:n_spans]):
             pieces.append(Piece(at, start, end - start, tuple(inside)))
             at += end - start
         audio = self._joined_audio()
         origin = self._audio_start
         waveform = np.concatenate([audio[p.start - origin : p.end - origin] for p in pieces])
-        self._spans = []
+        self._spans = self._spans[n_spans:]
         self._is_first = False
-        self._drop_before(pieces[-1].end)
+        self.drop_before(pieces[-1].end)
         return Window(waveform, tuple(pieces))
 
     def _joined_audio(self) -> Waveform:
         if len(self._audio) > 1:
             self._audio = [np.concatenate(self._audio)]
         return self._audio[0]
-
-    def _drop_before(self, sample: int) -> None:
-        """Forget blocks that lie more than a kept pause before a sample."""
-        keep_from = sample - round(self._options.kept_pause_s * SAMPLE_RATE)
-        while self._audio and self._audio_start + len(self._audio[0]) <= keep_from:
-            self._audio_start += len(self._audio.pop(0))

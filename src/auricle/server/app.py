@@ -18,6 +18,7 @@ from auricle.server.routes.models import Models
 from auricle.server.routes.openapi import OpenApiPage
 from auricle.server.routes.transcriptions import Transcriptions
 from auricle.server.service import TranscriptionService
+from auricle.server.sse import Pace
 from auricle.server.wire.body import BodyLimits
 from auricle.settings import Settings
 from auricle.sources.url import Fetcher
@@ -78,11 +79,11 @@ class Application:
     """
 
     def __init__(
-        self, service: TranscriptionService, settings: Settings, *, fetcher: Fetcher | None = None
+        self, service: TranscriptionService, settings: Settings, fetcher: Fetcher, pace: Pace
     ) -> None:
         self.admission = Admission(settings.max_requests)
         self.metrics = Metrics(service.gauges)
-        self.routes = self._routes(service, settings, fetcher)
+        self.routes = self._routes(service, settings, fetcher, pace)
         self._app = self._layers(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,17 +91,15 @@ class Application:
         await self._app({**scope, "app": self}, receive, send)
 
     def _routes(
-        self, service: TranscriptionService, settings: Settings, fetcher: Fetcher | None
+        self, service: TranscriptionService, settings: Settings, fetcher: Fetcher, pace: Pace
     ) -> list[BaseRoute]:
         transcriptions = Transcriptions(
             service=service,
             admission=self.admission,
             limits=BodyLimits(settings.max_upload_bytes),
             request_timeout_s=settings.request_timeout_s,
-            fetcher=fetcher
-            or Fetcher(
-                timeout_s=settings.fetch_timeout_s, allow_private=settings.allow_private_urls
-            ),
+            fetcher=fetcher,
+            pace=pace,
         )
         models = Models(service)
         health = Health(service, self.admission)
@@ -149,7 +148,11 @@ async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def create_app(
-    service: TranscriptionService, settings: Settings, *, fetcher: Fetcher | None = None
+    service: TranscriptionService,
+    settings: Settings,
+    *,
+    fetcher: Fetcher | None = None,
+    pace: Pace | None = None,
 ) -> Application:
     """The application for a service.
 
@@ -157,9 +160,13 @@ def create_app(
         service: the runtime.
         settings: of the whole server.
         fetcher: downloads `file_url`; default one made from the settings.
+        pace: of streams.
 
     Raises:
         SettingsError: it would serve strangers without keys, or keys cannot be read.
     """
     check_exposure(settings)
-    return Application(service, settings, fetcher=fetcher)
+    fetcher = fetcher or Fetcher(
+        timeout_s=settings.fetch_timeout_s, allow_private=settings.allow_private_urls
+    )
+    return Application(service, settings, fetcher, pace or Pace())

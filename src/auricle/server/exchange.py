@@ -19,10 +19,20 @@ DISCARD_S = 10.0
 class Exchange:
     """The `receive` and `send` of one HTTP request. Owner: the middleware that made it."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        discard_bytes: int = DISCARD_BYTES,
+        discard_s: float = DISCARD_S,
+    ) -> None:
         headers = dict(scope["headers"])
         self._receive = receive
         self._send = send
+        self._discard_bytes = discard_bytes
+        self._discard_s = discard_s
         self._awaits_continue = headers.get(b"expect", b"").lower() == b"100-continue"
         has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
         self.body_complete = not has_body
@@ -58,9 +68,9 @@ class Exchange:
         await self._send(message)
 
     async def _discard_body(self) -> None:
-        left = DISCARD_BYTES
+        left = self._discard_bytes
         try:
-            async with asyncio.timeout(DISCARD_S):
+            async with asyncio.timeout(self._discard_s):
                 while not self.body_complete and left > 0:
                     message = await self._receive()
                     if message["type"] == "http.disconnect":

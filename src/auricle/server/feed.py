@@ -16,7 +16,7 @@ AHEAD = 16
 """Events produced ahead of a client that reads slowly."""
 
 
-class ClientLeft(Exception):  # noqa: N818 (no error: there is nobody to tell)
+class ClientLeft(Exception):
     """The client closed its connection before its answer was complete."""
 
 
@@ -85,21 +85,26 @@ class EventFeed(Generic[T]):
             ClientLeft: the client is gone.
             Exception: whatever the generator raised.
         """
-        timer = asyncio.timeout(wait_s)
-        try:
-            async with timer:
-                item = await self._queue.get()
-        except TimeoutError:
-            if timer.expired():
-                return None
-            raise
+        item = None if self._has_left else await self._item(wait_s)
         if self._has_left:
             raise ClientLeft
+        if isinstance(item, BaseException | _End):
+            self._queue.put_nowait(item)  # it was the last: so it stays
         if isinstance(item, BaseException):
             raise item
         if isinstance(item, _End):
             raise StopAsyncIteration
         return item
+
+    async def _item(self, wait_s: float | None) -> T | BaseException | _End | None:
+        timer = asyncio.timeout(wait_s)
+        try:
+            async with timer:
+                return await self._queue.get()
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            return None
 
     async def __aiter__(self) -> AsyncIterator[T]:
         while True:

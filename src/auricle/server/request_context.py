@@ -25,6 +25,14 @@ QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 """Asked every few seconds by machines: their log line is a debug line."""
 
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
+
+
+def _label(method: str) -> str:
+    """The method as a label; clients may invent any number of them."""
+    return method if method in METHODS else "other"
+
+
 def _new_id() -> str:
     return uuid4().hex
 
@@ -52,7 +60,7 @@ class RequestContext:
             return
         identity = self._new_id()
         token = telemetry.request_id.set(identity)
-        record = RequestRecord(scope.get("method", "WEBSOCKET"))
+        record = RequestRecord(_label(scope.get("method", "WEBSOCKET")))
         scope = {**scope, "auricle.record": record, "auricle.request_id": identity}
         try:
             if scope["type"] == "http":

@@ -1,42 +1,13 @@
 """What the server needs from the rest of Auricle, and nothing more."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from auricle.engines.protocol import Ticket
 from auricle.pipeline.options import TranscribeOptions
 from auricle.transcript.events import TranscriptEvent
-
-
-class Feature(StrEnum):
-    """A field of the request that a model may or may not honour; the value is its name there."""
-
-    DIARIZE = "diarize"
-    SPEAKER_REFERENCES = "speaker_references"
-    CONTEXT_BIAS = "context_bias"
-    FILE_ID = "file_id"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """A model as `GET /v1/models` shows it.
-
-    `created` is in Unix seconds. `languages` are the two-letter codes it transcribes; empty
-    when that is not known. `features` are the optional fields that it honours.
-    """
-
-    id: str
-    aliases: tuple[str, ...] = ()
-    name: str | None = None
-    description: str | None = None
-    created: int = 0
-    owned_by: str = "auricle"
-    max_context_length: int = 32_768
-    languages: tuple[str, ...] = ()
-    features: frozenset[Feature] = frozenset()
+from auricle.weights.card import ModelCard
 
 
 class TranscriptionService(Protocol):

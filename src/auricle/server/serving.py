@@ -11,8 +11,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from auricle import telemetry
-from auricle.server import tekken
 from auricle.errors import SettingsError
+from auricle.server import tekken
 from auricle.server.admission import Admission
 from auricle.server.app import Application
 from auricle.server.http_protocol import BoundedHttpProtocol
@@ -54,6 +54,7 @@ class HttpServer(uvicorn.Server):
             timeout_graceful_shutdown=LAST_ANSWERS_S,
         )
         super().__init__(config)
+        telemetry.quiet_uvicorn()
         self._on_started = on_started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -104,7 +105,6 @@ async def serve(
         grace_s: seconds that accepted requests may go on.
         on_started: called with the server's URL once it listens.
     """
-    telemetry.quiet_uvicorn()
 
     def announce() -> None:
         if on_started is not None:

@@ -2,16 +2,29 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 from starlette.types import Send
 
 from auricle.server.status import encode_json, error_body
 
-KEEP_ALIVE_S = 10.0
 KEEP_ALIVE_FRAME = b": keep-alive\n\n"
 LAST_WORDS_S = 2.0
 """Seconds the error frame may take to be sent; a client that does not read gets none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When a stream starts and what keeps it alive, in seconds.
+
+    For `first_event_s` the answer waits for its first event: an error within them is an
+    ordinary HTTP error. After `keep_alive_s` of silence a comment is sent.
+    """
+
+    first_event_s: float = 5.0
+    keep_alive_s: float = 10.0
+
 
 HEADERS = (
     (b"content-type", b"text/event-stream"),

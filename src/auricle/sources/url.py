@@ -32,7 +32,7 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Resolves a host name and a port to IP addresses, or raises OSError."""
 
 
-class _Refused(Exception):  # noqa: N818 (translated at once)
+class _Refused(Exception):
     """The address is not public."""
 
 
@@ -181,8 +181,6 @@ class Fetcher:
             raise _unfetched("was not answered properly") from error
 
     async def _follow(self, url: httpx.URL, spool: Spool) -> None:
-        if self._tls is None:
-            self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         for _ in range(MAX_REDIRECTS + 1):
             async with self._get(url) as response:
                 location = _header(response, b"location")
@@ -194,6 +192,8 @@ class Fetcher:
 
     @asynccontextmanager
     async def _get(self, url: httpx.URL) -> AsyncIterator[httpcore.Response]:
+        if url.scheme == "https" and self._tls is None:
+            self._tls = await asyncio.to_thread(httpx.create_ssl_context)
         # A pool of one connection a request: no connection outlives the check of its address.
         async with httpcore.AsyncConnectionPool(
             ssl_context=self._tls, max_connections=1, network_backend=self._backend

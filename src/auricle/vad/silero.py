@@ -14,6 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from auricle.audio.waveform import Waveform
+from auricle.vad.gain import Loudness, raise_quiet
 from auricle.vad.segmenter import FRAME_LENGTH
 
 CONTEXT_LENGTH = 64  # samples
@@ -30,15 +31,16 @@ class VadState:
 
     hidden: NDArray[np.float32]  # (1, 1, HIDDEN_SIZE)
     cell: NDArray[np.float32]  # (1, 1, HIDDEN_SIZE)
-    context: NDArray[np.float32]  # (CONTEXT_LENGTH,), end of the last frame
+    context: NDArray[np.float32]  # (CONTEXT_LENGTH,), end of the last frame as the model saw it
     pending: NDArray[np.float32]  # (< FRAME_LENGTH,), no whole frame yet
+    loudness: Loudness
 
     @classmethod
     def at_start(cls) -> "VadState":
         """The state before the first sample."""
         zeros = np.zeros((1, 1, HIDDEN_SIZE), np.float32)
         context = np.zeros(CONTEXT_LENGTH, np.float32)
-        return cls(zeros, zeros, context, np.zeros(0, np.float32))
+        return cls(zeros, zeros, context, np.zeros(0, np.float32), Loudness())
 
 
 class SileroVad:
@@ -75,6 +77,7 @@ class SileroVad:
 
     def _run(self, frames: NDArray[np.float32], state: VadState) -> tuple[Probabilities, VadState]:
         """One call of the model for frames of shape (n_frames, FRAME_LENGTH), n_frames > 0."""
+        frames, loudness = raise_quiet(frames, state.loudness)
         inputs = np.empty((len(frames), CONTEXT_LENGTH + FRAME_LENGTH), np.float32)
         inputs[:, CONTEXT_LENGTH:] = frames
         inputs[0, :CONTEXT_LENGTH] = state.context
@@ -83,4 +86,5 @@ class SileroVad:
             ["speech_probs", "hn", "cn"], {"input": inputs, "h": state.hidden, "c": state.cell}
         )
         context = inputs[-1, -CONTEXT_LENGTH:].copy()
-        return probabilities.reshape(-1), replace(state, hidden=hidden, cell=cell, context=context)
+        state = replace(state, hidden=hidden, cell=cell, context=context, loudness=loudness)
+        return probabilities.reshape(-1), state

@@ -49,6 +49,7 @@ def test_everything_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert n_failed == 0
     assert "| read, pooled |     1 |     3 |      1 (0/1/0) |" in printed
     assert "33.3 %" in printed
+    assert "too few words" in printed
     assert "Language right, auricle: 2 of 2" in printed
     assert "Language right, peer: 1 of 2\n  k: ko taken for ja" in printed
     assert "Text without speech, auricle: 0 of 1" in printed
@@ -62,7 +63,18 @@ def test_everything_is_recorded(tmp_path: Path) -> None:
     assert lines[0]["answers"]["auricle"]["text"] == "One two."
     assert lines[0]["errors"]["auricle"]["deletions"] == 1
     assert lines[3]["rates"] == {"auricle": 0.3333, "peer": 0.0}
-    assert lines[3]["interval"] == [0.3333, 0.3333]
+    assert "interval" not in lines[3]
+
+
+def test_a_comparison_with_enough_words_has_an_interval(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder = Recorder("quality", tmp_path)
+    outcomes = quality.transcribe_all([READ] * 10, {"auricle": OURS, "peer": PEER}, {}, recorder)
+    quality.report(outcomes, recorder)
+    assert "|      +33.3 | +33.3 .. +33.3 |   worse |" in capsys.readouterr().out
+    line = next(x for x in recorder.path.read_text().splitlines() if '"set"' in x)
+    assert json.loads(line)["interval"] == [0.3333, 0.3333]
 
 
 def test_a_system_alone_needs_no_peer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

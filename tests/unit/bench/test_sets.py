@@ -65,10 +65,15 @@ def test_a_pool_of_one_language_is_not_repeated() -> None:
     ("ours", "peer", "verdict"), [(9, 0, "worse"), (0, 9, "better"), (3, 3, "no difference")]
 )
 def test_two_systems_are_compared(ours: int, peer: int, verdict: str) -> None:
-    (row,) = score_sets([item("read", "en", 100, ours, peer)] * 6)
+    (row,) = score_sets([item("read", "en", 100, ours, peer)] * 10)
     assert row.interval is not None
     assert row.interval.verdict == verdict
-    assert row.counts["ours"] == ErrorCounts(600, ours * 6)
+    assert row.counts["ours"] == ErrorCounts(1000, ours * 10)
+
+
+def test_too_few_blocks_are_not_compared() -> None:
+    (row,) = score_sets([item("read", "en", 100, 5)] * 9)
+    assert row.interval is None
 
 
 def test_one_system_alone_has_no_interval() -> None:

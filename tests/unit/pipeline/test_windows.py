@@ -62,30 +62,52 @@ def test_speech_after_counts_speech_only() -> None:
     assert window.speech_after_s(1.25) == pytest.approx(1.5)
 
 
-def test_the_first_window_is_closed_early() -> None:
-    windows = pack(spans_s((0, 7), (7.4, 12), (12.4, 20)), 20)
-    assert [window.start_s for window in windows] == [0, pytest.approx(7.4)]
+def test_what_fits_one_window_is_not_split() -> None:
+    (window,) = pack(spans_s((0, 7), (8, 12), (14, 28)), 30)
+    assert len(window.pieces) == 2
 
 
-def test_settling_gives_the_first_window_before_more_speech_comes() -> None:
+def test_the_first_of_several_windows_is_short_and_ends_at_the_longest_pause() -> None:
+    windows = pack(spans_s((0, 7), (7.4, 9), (9.9, 12), (12.4, 20), (20.4, 33)), 34)
+    assert [window.start_s for window in windows] == [0, pytest.approx(9.9)]
+
+
+def test_later_windows_end_at_the_longest_pause_that_leaves_them_full() -> None:
+    first = [(0, 10)]
+    later = [(11, 20), (20.6, 31), (31.9, 38), (38.4, 43)]
+    windows = pack(spans_s(*first, *later), 44)
+    assert [window.start_s for window in windows] == [0, 11, pytest.approx(31.9)]
+
+
+def test_a_window_is_ready_as_soon_as_more_speech_is_pending_than_fits() -> None:
     packer = WindowPacker(WindowOptions())
-    packer.add_audio(np.zeros(10 * SAMPLE_RATE, np.float32))
-    assert packer.add_span(Span(0, 7 * SAMPLE_RATE)) == []
-    assert packer.settle(round(7.5 * SAMPLE_RATE)) == []
-    assert len(packer.settle(round(8.5 * SAMPLE_RATE))) == 1
+    packer.add_audio(np.zeros(32 * SAMPLE_RATE, np.float32))
+    assert packer.add_span(Span(0, 8 * SAMPLE_RATE)) == []
+    assert packer.add_span(Span(9 * SAMPLE_RATE, 20 * SAMPLE_RATE)) == []
+    assert len(packer.add_span(Span(21 * SAMPLE_RATE, 32 * SAMPLE_RATE))) == 1
+
+
+def test_speech_from_the_very_first_sample_is_kept() -> None:
+    packer = WindowPacker(WindowOptions())
+    for _ in range(5):
+        packer.add_audio(np.zeros(SAMPLE_RATE, np.float32))
+    packer.add_span(Span(0, 4 * SAMPLE_RATE))
+    packer.drop_before(5 * SAMPLE_RATE)
+    (window,) = packer.finish()
+    assert window.duration_s == 4
 
 
 def test_old_audio_is_dropped() -> None:
     packer = WindowPacker(WindowOptions())
     for second in range(3600):
         packer.add_audio(np.zeros(SAMPLE_RATE, np.float32))
-        packer.settle((second + 1) * SAMPLE_RATE)
+        packer.drop_before((second + 1) * SAMPLE_RATE)
     assert sum(len(block) for block in packer._audio) <= 3 * SAMPLE_RATE
 
 
 @given(
     st.lists(st.tuples(st.floats(0.05, 5), st.floats(0.1, 28)), max_size=30),
-    st.sampled_from([WindowOptions(), WindowOptions(first_s=1, enough_s=5)]),
+    st.sampled_from([WindowOptions(), WindowOptions(first_min_s=1, min_s=5)]),
 )
 def test_all_speech_is_in_windows_in_order_and_within_bounds(
     shape: list[tuple[float, float]], options: WindowOptions

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from auricle.server.app import Application, create_app
+from auricle.server.sse import Pace
 from unit.server.harness import MakeApp, client_of, settings_of
 from unit.server.scripted_service import ScriptedService
 
@@ -18,8 +19,8 @@ def service() -> ScriptedService:
 
 @pytest.fixture
 def make_app(service: ScriptedService) -> MakeApp:
-    def make(**values: Any) -> Application:
-        return create_app(service, settings_of(**values))
+    def make(*, pace: Pace | None = None, **values: Any) -> Application:
+        return create_app(service, settings_of(**values), pace=pace)
 
     return make
 

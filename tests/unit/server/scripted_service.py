@@ -7,7 +7,6 @@ from pathlib import Path
 
 from auricle.engines.protocol import Ticket
 from auricle.pipeline.options import TranscribeOptions
-from auricle.server.service import ModelCard
 from auricle.transcript.events import (
     Completed,
     LanguageDetected,
@@ -16,6 +15,7 @@ from auricle.transcript.events import (
     TranscriptEvent,
 )
 from auricle.transcript.model import Segment, Transcript, Word
+from auricle.weights.card import ModelCard
 
 CARD = ModelCard(
     id="whisper-base",

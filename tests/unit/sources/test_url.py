@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -110,8 +111,8 @@ class Names:
         "http://[::ffff:127.0.0.1]:{port}/",
         "http://[::ffff:7f00:1]:{port}/",
         "http://[::]:{port}/",
-        "http://１２７.0.0.1:{port}/",
-        "http://127。0。0。1:{port}/",
+        "http://\uff11\uff12\uff17.0.0.1:{port}/",  # fullwidth digits
+        "http://127\u30020\u30020\u30021:{port}/",  # ideographic full stops
     ],
 )
 async def test_the_own_machine_is_out_of_reach_in_every_notation(site: WebServer, url: str) -> None:
@@ -247,6 +248,35 @@ async def test_https_of_a_server_that_speaks_http(site: WebServer) -> None:
     site.answers["/"] = ok(b"sound")
     with pytest.raises(UnreadableAudio):
         await fetched(trusting(), site.url("/").replace("http:", "https:"))
+
+
+TLS = Path(__file__).parent / "tls"
+"""A certificate for name.example, its own authority; made for these tests only."""
+
+
+@pytest.mark.parametrize(("name", "is_trusted"), [("name.example", True), ("other.example", False)])
+async def test_https_is_checked_against_the_name_not_the_address(
+    name: str, is_trusted: bool
+) -> None:
+    asked: list[str | None] = []
+    server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_tls.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
+    server_tls.sni_callback = lambda _socket, server_name, _context: asked.append(server_name)
+    async with web_server(server_tls) as site:
+        site.answers["/"] = ok(b"sound")
+        fetcher = Fetcher(
+            timeout_s=30,
+            allow_private=True,
+            resolve_host=Names(**{name.replace(".", "_"): ["127.0.0.1"]}),
+            tls=ssl.create_default_context(cafile=TLS / "certificate.pem"),
+        )
+        url = site.url("/", name).replace("http:", "https:")
+        if is_trusted:
+            assert await fetched(fetcher, url) == b"sound"
+        else:
+            with pytest.raises(UnreadableAudio, match="could not be reached"):
+                await fetched(fetcher, url)
+        assert asked == [name]
 
 
 async def test_the_systems_resolver_knows_this_machine() -> None:

@@ -20,13 +20,14 @@ from auricle.engines.protocol import (
     Hypothesis,
     Utterance,
 )
-from auricle.engines.whisper.policy import Attempt, DecodePolicy, is_loop, loop_start
+from auricle.engines.whisper.policy import DecodePolicy, is_loop, loop_start
 from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
 from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S, WhisperTokenizer
 from auricle.engines.whisper.word_times import words_of
 from auricle.transcript.model import Segment, Word
 
 MAX_UTTERANCE_S = 30.0
+N_FRAMES = round(MAX_UTTERANCE_S * FRAMES_PER_S)
 SURE_OF_ANOTHER_LANGUAGE = 0.8
 """Probability from which detection overrules the recording's language so far."""
 
@@ -40,9 +41,13 @@ class _Decoded:
     no_speech_probability: float
     encoded: ctranslate2.StorageView
 
-    def without_loop(self) -> "_Decoded":
+    def without_loop(self, tokenizer: WhisperTokenizer) -> "_Decoded":
         """The same without the repetitions of a final loop."""
-        return replace(self, tokens=self.tokens[: loop_start(self.tokens)])
+        start = loop_start(tokenizer.text_tokens(self.tokens))
+        if start is None:
+            return self
+        positions = [i for i, token in enumerate(self.tokens) if token < tokenizer.eot]
+        return replace(self, tokens=self.tokens[: positions[start]])
 
 
 class CTranslate2Whisper:
@@ -92,33 +97,37 @@ class CTranslate2Whisper:
     def _decode(self, utterance: Utterance, options: DecodeOptions) -> Hypothesis:
         """Attempts of the policy until one is believed; else the likeliest one that ends."""
         duration_s = utterance.duration_s
-        language, probability = "", 0.0
-        encoded: dict[float, ctranslate2.StorageView] = {}
+        encoded = self._encode(utterance)
+        language, probability = self._language(encoded, options)
         results: list[_Decoded] = []
-        for attempt in self._policy.attempts(duration_s, options.temperature):
-            if attempt.context_s not in encoded:
-                encoded[attempt.context_s] = self._encode(utterance, attempt.context_s)
-            features = encoded[attempt.context_s]
-            if not language:
-                language, probability = self._language(features, options)
-            results.append(self._generate(features, language, duration_s, attempt))
-            if self._policy.is_silence(results[-1].no_speech_probability, results[-1].mean_logprob):
+        for temperature in self._policy.attempts(options.temperature):
+            result = self._generate(encoded, language, duration_s, temperature)
+            results.append(result)
+            if self._policy.is_silence(result.no_speech_probability, result.mean_logprob):
                 return Hypothesis(
-                    (), language, probability, results[-1].no_speech_probability, duration_s
+                    (), language, probability, result.no_speech_probability, duration_s
                 )
-            if self._believes(results[-1]):
-                return self._hypothesis(results[-1], language, probability, duration_s, options)
-        ending = [result for result in results if not is_loop(result.tokens)]
+            if self._believes(result):
+                return self._hypothesis(result, language, probability, duration_s, options)
+        ending = [
+            result for result in results if not is_loop(self._tokenizer.text_tokens(result.tokens))
+        ]
         best = max(ending or results, key=lambda result: result.mean_logprob)
-        return self._hypothesis(best.without_loop(), language, probability, duration_s, options)
+        return self._hypothesis(
+            best.without_loop(self._tokenizer), language, probability, duration_s, options
+        )
 
     def _believes(self, result: _Decoded) -> bool:
-        text = self._tokenizer.decode(result.tokens)
-        return self._policy.believes(result.tokens, text, result.mean_logprob)
+        tokens = self._tokenizer.text_tokens(result.tokens)
+        return self._policy.believes(tokens, self._tokenizer.decode(tokens), result.mean_logprob)
 
-    def _encode(self, utterance: Utterance, context_s: float) -> ctranslate2.StorageView:
-        n_frames = 2 * round(context_s * FRAMES_PER_S / 2)
-        mel = log_mel(utterance.waveform, self._n_mels, n_frames)
+    def _encode(self, utterance: Utterance) -> ctranslate2.StorageView:
+        """The encoder's output over the full 30 s that Whisper was trained on.
+
+        A context trimmed to the utterance costs a fifth and loses words: see
+        `docs/benchmarks.md`.
+        """
+        mel = log_mel(utterance.waveform, self._n_mels, N_FRAMES)
         return self._model.encode(ctranslate2.StorageView.from_array(mel[None]))
 
     def _language(
@@ -143,16 +152,16 @@ class CTranslate2Whisper:
         features: ctranslate2.StorageView,
         language: str,
         duration_s: float,
-        attempt: Attempt,
+        temperature: float,
     ) -> _Decoded:
         prompt = self._tokenizer.prompt(language)
-        sampled = attempt.temperature > 0
+        sampled = temperature > 0
         result = self._model.generate(
             features,
             [prompt],
             beam_size=1 if sampled else self._policy.beam_size,
             sampling_topk=0 if sampled else 1,
-            sampling_temperature=attempt.temperature if sampled else 1.0,
+            sampling_temperature=temperature if sampled else 1.0,
             max_length=len(prompt) + self._policy.token_cap(duration_s),
             return_scores=True,
             return_no_speech_prob=True,

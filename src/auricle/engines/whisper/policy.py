@@ -1,7 +1,7 @@
 """When a decoding is believed, and what is tried when it is not."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -20,8 +20,6 @@ class DecodePolicy:
     max_compression_ratio: float = 3.0
     min_mean_logprob: float = -1.0
     max_no_speech_probability: float = 0.6
-    min_context_s: float = 10.0
-    context_margin_s: float = 1.0
     max_tokens_per_s: float = 25.0
     max_tokens: int = 224
 
@@ -29,22 +27,9 @@ class DecodePolicy:
         """Tokens a window of that much speech can plausibly need."""
         return min(self.max_tokens, 24 + round(self.max_tokens_per_s * duration_s))
 
-    def attempts(self, duration_s: float, temperature: float | None) -> Iterator["Attempt"]:
-        """What to try, in order, until one is believed.
-
-        A trimmed context makes Whisper loop now and then: the second attempt gives it the full
-        30 s it was trained on before the temperature rises.
-        """
-        context_s = min(30.0, max(self.min_context_s, duration_s + self.context_margin_s))
-        if temperature:
-            yield Attempt(temperature, context_s)
-            return
-        first, *others = self.temperatures
-        yield Attempt(first, context_s)
-        if context_s < 30.0:
-            yield Attempt(first, 30.0)
-        for other in others:
-            yield Attempt(other, 30.0)
+    def attempts(self, temperature: float | None) -> tuple[float, ...]:
+        """Temperatures to try, in order, until a result is believed; 0 is beam search."""
+        return (temperature,) if temperature else self.temperatures
 
     def believes(self, tokens: Sequence[int], text: str, mean_logprob: float) -> bool:
         """Whether a result is good enough to be the last attempt."""
@@ -60,14 +45,6 @@ class DecodePolicy:
             no_speech_probability > self.max_no_speech_probability
             and mean_logprob < self.min_mean_logprob
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One decoding: sampling temperature (0 is beam search) and encoder context in seconds."""
-
-    temperature: float
-    context_s: float
 
 
 def compression_ratio(text: str) -> float:

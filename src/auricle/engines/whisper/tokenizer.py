@@ -64,7 +64,11 @@ class WhisperTokenizer:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Text of the tokens; special tokens and timestamps are left out."""
-        return str(self._tokenizer.decode([token for token in tokens if token < self.eot]))
+        return str(self._tokenizer.decode(self.text_tokens(tokens)))
+
+    def text_tokens(self, tokens: Sequence[int]) -> list[int]:
+        """The tokens that stand for text: no special ones, no timestamps."""
+        return [token for token in tokens if token < self.eot]
 
     def is_timestamp(self, token: int) -> bool:
         """Whether the token is `<|0.00|>` or later."""

@@ -17,8 +17,8 @@ from auricle.server.admission import Admission
 from auricle.server.failures import note_failure
 from auricle.server.feed import ClientLeft, EventFeed
 from auricle.server.request_context import record_of
-from auricle.server.service import Feature, ModelCard, TranscriptionService
-from auricle.server.sse import KEEP_ALIVE_FRAME, KEEP_ALIVE_S, EventStream, event_frame
+from auricle.server.service import TranscriptionService
+from auricle.server.sse import KEEP_ALIVE_FRAME, EventStream, Pace, event_frame
 from auricle.server.tekken import count_tokens
 from auricle.server.wire.body import BodyLimits, read_fields
 from auricle.server.wire.field_reader import LongText
@@ -42,10 +42,7 @@ from auricle.transcript.events import (
     fold,
 )
 from auricle.transcript.model import Transcript
-
-FIRST_EVENT_S = 5.0
-"""Seconds that a stream's first event may take before the answer starts without it. An error
-within them is an ordinary HTTP error."""
+from auricle.weights.card import Feature, ModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,7 @@ class Transcriptions:
     limits: BodyLimits
     request_timeout_s: float
     fetcher: Fetcher
+    pace: Pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a permit, read the body, transcribe, answer."""
@@ -172,7 +170,8 @@ class _Job:
     async def _stream(self, feed: EventFeed[TranscriptEvent], stream: EventStream) -> None:
         clock = asyncio.get_running_loop().time
         started = clock()
-        due = started + FIRST_EVENT_S
+        pace = self._route.pace
+        due = started + pace.first_event_s
         is_complete = False
         while True:
             try:
@@ -184,7 +183,7 @@ class _Job:
             frames = [KEEP_ALIVE_FRAME] if event is None else await self._frames(event)
             if frames:
                 await stream.write(frames)
-                due = clock() + KEEP_ALIVE_S
+                due = clock() + pace.keep_alive_s
             is_complete = is_complete or isinstance(event, Completed)
         if not is_complete:
             msg = "bug: a transcription ended without its Completed event"

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from auricle.server.service import Feature, ModelCard
+from auricle.weights.card import Feature, ModelCard
 
 
 class ModelCapabilities(BaseModel):

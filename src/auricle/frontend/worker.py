@@ -1,0 +1,123 @@
+"""The parent's side of one decoder process."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+from auricle.frontend.blocks import ChildLost
+from auricle.processes import Child, Frame, FrameError
+
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 10.0
+"""How long a child may take to drop a recording whose reader left, before it is killed."""
+MAX_RECORDINGS = 500
+"""A child is replaced after this many, so that slow leaks stay small."""
+MAX_GROWTH_BYTES = 128 << 20
+
+
+class Worker:
+    """A running child and its use so far. Owner: the pool while idle, else one `read`."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._receiving: asyncio.Task[Frame | None] | None = None
+        self._resident_bytes = 0  # at its start
+        self._n_recordings = 0
+        self.is_worn = False
+        """Whether the child should be replaced instead of used again."""
+
+    @classmethod
+    async def start(cls, vad_path: Path, memory_bytes: int) -> "Worker":
+        """Start a child and wait until it is ready.
+
+        Raises:
+            ChildLost: it ended, or is not ready in START_TIMEOUT_S.
+        """
+        child = await Child.start(
+            "auricle.frontend.child",
+            str(vad_path),
+            str(memory_bytes),
+            str(os.getpid()),
+            env={"OPENBLAS_NUM_THREADS": "1"},  # numpy's threads would only take memory
+        )
+        worker = cls(child)
+        try:
+            ready = await worker.receive(START_TIMEOUT_S)
+            worker._resident_bytes = int(ready.header["resident_bytes"])
+        except BaseException:
+            await worker.kill()
+            raise
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child."""
+        return self._child.pid
+
+    @property
+    def has_exited(self) -> bool:
+        """Whether the child is known to have ended."""
+        return self._child.exited
+
+    async def request(self, key: int, path: Path, limits: dict[str, Any]) -> None:
+        """Ask for a recording; its blocks and one last frame follow.
+
+        Raises:
+            ChildLost: the child is gone.
+        """
+        await self._send({"read": key, "path": str(path), "limits": limits})
+
+    async def _send(self, header: dict[str, Any]) -> None:
+        try:
+            await self._child.send(header)
+        except ConnectionError as error:
+            raise ChildLost("the process is gone") from error
+
+    async def receive(self, timeout_s: float) -> Frame:
+        """The child's next frame. Being cancelled loses none: the next call gets it.
+
+        Raises:
+            ChildLost: the child ended, broke the framing, reported a fault of its own, or sent
+                nothing for `timeout_s` seconds.
+        """
+        self._receiving = self._receiving or asyncio.create_task(self._child.receive())
+        done, _ = await asyncio.wait({self._receiving}, timeout=timeout_s)
+        if not done:
+            raise ChildLost(f"nothing came for {timeout_s:g} s")
+        receiving, self._receiving = self._receiving, None
+        try:
+            frame = receiving.result()
+        except FrameError as error:
+            raise ChildLost(str(error)) from error
+        if frame is None:
+            raise ChildLost("the process ended")
+        if "fault" in frame.header:
+            fault = str(frame.header["fault"]).strip()
+            raise ChildLost(f"fault: {fault.rpartition(chr(10))[2]}\n{fault}")
+        if "end" in frame.header:
+            self._note_use(frame.header.get("resident_bytes"))
+        return frame
+
+    def _note_use(self, resident_bytes: object) -> None:
+        self._n_recordings += 1
+        growth = resident_bytes - self._resident_bytes if isinstance(resident_bytes, int) else 0
+        self.is_worn = growth > MAX_GROWTH_BYTES or self._n_recordings >= MAX_RECORDINGS
+
+    async def stop(self, key: int) -> bool:
+        """Have the child drop a recording in work; whether it did and is free again."""
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self._send({"stop": key})
+                while "block" in (await self.receive(STOP_TIMEOUT_S)).header:
+                    pass
+        except (ChildLost, TimeoutError):
+            return False
+        return not self.is_worn
+
+    async def kill(self) -> None:
+        """End the child and reap it. Safe to call again."""
+        await self._child.kill()
+        if self._receiving:
+            self._receiving.cancel()
+            await asyncio.gather(self._receiving, return_exceptions=True)
