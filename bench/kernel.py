@@ -21,6 +21,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from auricle.audio.log_mel import log_mel
 from auricle.engines.protocol import DecodeOptions, Failed, Final, Utterance
+from auricle.engines.whisper.decoding.context import ContextPolicy
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.openvino_engine import OpenVinoWhisper
 from auricle.engines.whisper.policy import DecodePolicy
@@ -107,9 +108,15 @@ def our_variant(engine: OpenVinoWhisper, rows: int) -> Decode:
     return decode
 
 
-def variants(folder: Path, graphs: Path | None, *, beam_size: int) -> list[Variant]:
+def variants(folder: Path, graphs: Path | None, *, beam_size: int, floor_s: float) -> list[Variant]:
     policy = DecodePolicy(beam_size=beam_size, temperatures=(0.0,), max_no_speech_probability=2.0)
-    engine = OpenVinoWhisper(folder, policy, GraphOptions.fastest(), cache_folder=graphs)
+    engine = OpenVinoWhisper(
+        folder,
+        policy,
+        GraphOptions.fastest(),
+        context=ContextPolicy(floor_s=floor_s),
+        cache_folder=graphs,
+    )
     return [
         *(Variant(f"ctranslate2 int8, batch {n}", ctranslate2_variant(folder, n)) for n in (1, 8)),
         *(Variant(f"ours, {n} rows", our_variant(engine, n)) for n in (1, 4, 8)),
@@ -195,6 +202,7 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=3, help="long recordings, shortest first")
     parser.add_argument("--utterances", type=int, default=24)
     parser.add_argument("--beam-size", type=int, default=1)
+    parser.add_argument("--floor-s", type=float, default=10.0, help="least context of ours")
     options = parser.parse_args()
     warn_if_busy()
     every = [
@@ -207,7 +215,9 @@ def main() -> None:
     windows = [item for r in long[: options.recordings] for item in cut(r.path, r.id)]
     short = [r for r in every if r.kind == "read" and r.duration_s < 20][: options.utterances]
     utterances = [Item(read_waveform(r.path), r.id) for r in short]
-    measured = variants(options.weights, options.graphs, beam_size=options.beam_size)
+    measured = variants(
+        options.weights, options.graphs, beam_size=options.beam_size, floor_s=options.floor_s
+    )
     recorder = Recorder("kernel")
     recorder.write("run", describe_run(options.weights))
     for name, items in (("30 s windows", windows), ("utterances", utterances)):

@@ -16,14 +16,14 @@ class GenerationConfig:
 
     `suppressed` are never chosen, `suppressed_at_begin` not as the first token.
     `alignment_heads` are (layer, head) pairs whose cross-attention follows the speech.
-    `language_tokens` maps two-letter codes (three letters for a few) to token ids; it is empty
-    in English-only checkpoints.
+    `languages` maps language tokens to their codes (two letters wherever there are; two tokens
+    may share one); it is empty in English-only checkpoints.
     """
 
     suppressed: tuple[int, ...]
     suppressed_at_begin: tuple[int, ...]
     alignment_heads: tuple[tuple[int, int], ...]
-    language_tokens: Mapping[str, int]
+    languages: Mapping[int, str]
 
     @classmethod
     def read(cls, folder: Path, tokenizer: WhisperTokenizer) -> "GenerationConfig":
@@ -47,7 +47,7 @@ class GenerationConfig:
         languages = {}
         if tokenizer.is_multilingual:
             spellings = ((token, tokenizer.token(token)) for token in values["lang_ids"])
-            languages = {text[2:-2]: token for token, text in spellings if text}
+            languages = {token: tokenizer.language_of(text) for token, text in spellings if text}
         return cls(
             tuple(values["suppress_ids"]),
             tuple(values["suppress_ids_begin"]),
@@ -62,7 +62,7 @@ class GenerationConfig:
             tuple(values.get("suppress_tokens") or ()),
             tuple(values.get("begin_suppress_tokens") or ()),
             _pairs(values["alignment_heads"]),
-            {text[2:-2]: token for text, token in languages.items()},
+            {token: WhisperTokenizer.language_of(text) for text, token in languages.items()},
         )
 
 

@@ -21,6 +21,7 @@ from auricle.engines.protocol import (
     Utterance,
 )
 from auricle.engines.whisper.alignment import Aligner
+from auricle.engines.whisper.decoding.context import ContextPolicy
 from auricle.engines.whisper.decoding.rules import LogitRule
 from auricle.engines.whisper.decoding.window import Vocabulary, WindowDecoding, WindowResult
 from auricle.engines.whisper.generation_config import GenerationConfig
@@ -70,6 +71,7 @@ class OpenVinoWhisper:
         policy: DecodePolicy,
         graph_options: GraphOptions,
         *,
+        context: ContextPolicy = ContextPolicy(),  # noqa: B008 (it is frozen)
         slots: int = 8,
         cache_folder: Path | None = None,
         rules_of: RulesOf = no_extra_rules,
@@ -80,6 +82,7 @@ class OpenVinoWhisper:
             folder: with the weights, `tokenizer.json` and the generation configuration.
             policy: thresholds and search width.
             graph_options: how to compute.
+            context: how much context utterances are given.
             slots: utterances decoded at once.
             cache_folder: keeps the graphs for the next start.
             rules_of: further rules for an utterance's logits.
@@ -92,6 +95,7 @@ class OpenVinoWhisper:
         tokenizer = WhisperTokenizer(folder / "tokenizer.json")
         self._vocabulary = Vocabulary(tokenizer, GenerationConfig.read(folder, tokenizer))
         self._policy = policy
+        self._context = context
         self._slots = slots
         self._rules_of = rules_of
         limits = KernelLimits(n_windows=slots, n_rows=2 * slots * policy.beam_size)
@@ -109,7 +113,7 @@ class OpenVinoWhisper:
         return EngineInfo(
             name="openvino",
             max_utterance_s=MAX_UTTERANCE_S,
-            languages=tuple(self._vocabulary.config.language_tokens) or ("en",),
+            languages=tuple(dict.fromkeys(self._vocabulary.config.languages.values())) or ("en",),
             slots=self._slots,
         )
 
@@ -119,6 +123,7 @@ class OpenVinoWhisper:
             self._kernel,
             self._vocabulary,
             self._policy,
+            self._context,
             options=options,
             duration_s=utterance.duration_s,
             extra_rules=self._rules_of(options),

@@ -12,8 +12,8 @@ from auricle.engines.whisper.decoding.greedy import GreedySearch
 from auricle.engines.whisper.decoding.rules import SuppressTokens
 from auricle.engines.whisper.decoding.search import Decoded, Search, SearchLimits
 
-EOT = 0
 N_VOCAB = 12
+EOT = N_VOCAB - 1
 LIMITS = SearchLimits(eot=EOT, max_tokens=30)
 
 
@@ -155,7 +155,7 @@ def test_search_stops_at_its_limit_of_tokens(width: int) -> None:
 class LoopingRows(ToyRows):
     def logits_after(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         logits = np.zeros(N_VOCAB, np.float32)
-        logits[1 + len(tokens) % 3] = 9
+        logits[len(tokens) % 3] = 9
         return logits
 
 

@@ -12,7 +12,7 @@ from auricle.engines.whisper.decoding.search import (
     SearchLimits,
     constrained,
     log_sum_exp,
-    stops_looping,
+    looping_from,
 )
 
 
@@ -119,7 +119,7 @@ class BeamSearch:
         if len(self._finished) >= self._width or (self._finished and not self._beams):
             return max(self._finished, key=lambda decoded: decoded.mean_logprob)
         best = self._beams[0]
-        is_loop = stops_looping(best.tokens)
+        is_loop = looping_from(best.tokens, self._limits.eot) is not None
         is_cut = len(best.tokens) >= self._limits.max_tokens
         if not is_loop and not is_cut:
             return None

@@ -11,7 +11,7 @@ from auricle.engines.whisper.decoding.search import (
     SearchLimits,
     constrained,
     log_sum_exp,
-    stops_looping,
+    looping_from,
 )
 
 
@@ -65,7 +65,7 @@ class GreedySearch:
             return self._result(logprob)
         self._tokens.append(token)
         self._logprobs.append(logprob)
-        if stops_looping(self._tokens):
+        if looping_from(self._tokens, self._limits.eot) is not None:
             return self._result(is_loop=True)
         if len(self._tokens) >= self._limits.max_tokens:
             return self._result(is_cut=True)

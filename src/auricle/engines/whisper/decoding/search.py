@@ -92,6 +92,11 @@ def log_sum_exp(logits: LogitRow) -> float:
     return best + float(np.log(np.exp(logits - best).sum()))
 
 
-def stops_looping(tokens: Sequence[int]) -> bool:
-    """Whether the tokens have begun to repeat themselves: nothing good follows."""
-    return loop_start(tokens) is not None
+def looping_from(tokens: Sequence[int], eot: int) -> int | None:
+    """Where the second round of a final loop of the text begins, or None.
+
+    Timestamps between the rounds differ, so they do not count.
+    """
+    at = [i for i, token in enumerate(tokens) if token < eot]
+    start = loop_start([tokens[i] for i in at])
+    return None if start is None else at[start]

@@ -4,6 +4,7 @@ The caller encodes what `wanted_context_s` asks for and hands over logits step b
 here waits or computes for long.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -12,6 +13,7 @@ import numpy as np
 
 from auricle.engines.protocol import DecodeOptions
 from auricle.engines.whisper.decoding.beam import BeamSearch
+from auricle.engines.whisper.decoding.context import Attempt, ContextPolicy
 from auricle.engines.whisper.decoding.greedy import GreedySearch
 from auricle.engines.whisper.decoding.rules import (
     LogitRow,
@@ -20,11 +22,18 @@ from auricle.engines.whisper.decoding.rules import (
     SuppressTokens,
     TimestampRules,
 )
-from auricle.engines.whisper.decoding.search import Decoded, Rows, Search, SearchLimits, log_sum_exp
+from auricle.engines.whisper.decoding.search import (
+    Decoded,
+    Rows,
+    Search,
+    SearchLimits,
+    log_sum_exp,
+    looping_from,
+)
 from auricle.engines.whisper.decoding.streaming import TextStream
 from auricle.engines.whisper.generation_config import GenerationConfig
 from auricle.engines.whisper.kernel import CrossState
-from auricle.engines.whisper.policy import Attempt, DecodePolicy, is_loop, loop_start
+from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S, WhisperTokenizer
 
 SURE_OF_ANOTHER_LANGUAGE = 0.8
@@ -92,6 +101,7 @@ class WindowDecoding:
         kernel: WindowRows,
         vocabulary: Vocabulary,
         policy: DecodePolicy,
+        context: ContextPolicy,
         *,
         options: DecodeOptions,
         duration_s: float,
@@ -103,7 +113,7 @@ class WindowDecoding:
         self._options = options
         self._duration_s = duration_s
         self._extra_rules = extra_rules
-        self._attempts = policy.attempts(duration_s, options.temperature)
+        self._attempts = context.attempts(policy.attempts(options.temperature), duration_s)
         self._attempt: Attempt = next(self._attempts)
         self._state: CrossState | None = None
         self._row: int | None = None
@@ -191,14 +201,22 @@ class WindowDecoding:
             self._detect_language(logits)
 
     def _detect_language(self, logits: LogitRow) -> None:
-        codes = list(self._vocabulary.config.language_tokens)
-        scores = logits[list(self._vocabulary.config.language_tokens.values())]
-        probabilities = np.exp(scores - log_sum_exp(scores))
-        best = int(probabilities.argmax())
+        languages = self._vocabulary.config.languages
+        scores = logits[list(languages)]
+        probabilities: defaultdict[str, float] = defaultdict(float)
+        for code, share in zip(
+            languages.values(), np.exp(scores - log_sum_exp(scores)), strict=True
+        ):
+            probabilities[code] += float(share)
+        best = max(probabilities, key=lambda code: probabilities[code])
         hint = self._options.language_hint
-        if hint in codes and probabilities[best] < SURE_OF_ANOTHER_LANGUAGE:
-            best = codes.index(hint)
-        self._language, self._language_probability = codes[best], float(probabilities[best])
+        if (
+            hint is not None
+            and hint in probabilities
+            and probabilities[best] < SURE_OF_ANOTHER_LANGUAGE
+        ):
+            best = hint
+        self._language, self._language_probability = best, probabilities[best]
 
     def _begin_search(self, row: int) -> Search:
         attempt = self._attempt
@@ -245,14 +263,16 @@ class WindowDecoding:
             self._open(self._state)
 
     def _believes(self, decoded: Decoded) -> bool:
-        text = self._vocabulary.tokenizer.decode(decoded.tokens)
-        return self._policy.believes(decoded.tokens, text, decoded.mean_logprob)
+        tokens = self._vocabulary.tokenizer.text_tokens(decoded.tokens)
+        text = self._vocabulary.tokenizer.decode(tokens)
+        return self._policy.believes(tokens, text, decoded.mean_logprob)
 
     def _best(self) -> Decoded:
         """The likeliest of the attempts that end; of one that loops, the first round."""
-        ending = [decoded for decoded in self._results if not is_loop(decoded.tokens)]
+        eot = self._vocabulary.tokenizer.eot
+        ending = [each for each in self._results if looping_from(each.tokens, eot) is None]
         best = max(ending or self._results, key=lambda decoded: decoded.mean_logprob)
-        end = loop_start(best.tokens)
+        end = looping_from(best.tokens, eot)
         if end is None:
             return best
         end = max(end, self._stream.n_final)
