@@ -42,7 +42,7 @@ class GraphCache:
         stem = f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
         path = self._folder / f"{stem}.xml"
         try:
-            if path.is_file() and _digest(path) == path.with_suffix(".sha256").read_text():
+            if _is_whole(path):
                 model = runtime().read_model(path)
                 describe_heads(model, n_heads)
                 return model
@@ -54,10 +54,18 @@ class GraphCache:
         return model
 
 
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256(path.read_bytes())
+def _is_whole(path: Path) -> bool:
+    """Whether the files are there and as they were written."""
+    try:
+        return _digest(path) == path.with_suffix(".sha256").read_bytes()
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> bytes:
     with path.with_suffix(".bin").open("rb") as file:
-        return digest.hexdigest() + hashlib.file_digest(file, "sha256").hexdigest()
+        weights = hashlib.file_digest(file, "sha256").digest()
+    return hashlib.sha256(path.read_bytes()).digest() + weights
 
 
 def _save(model: ov.Model, path: Path) -> None:
@@ -66,6 +74,6 @@ def _save(model: ov.Model, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         fresh = Path(folder) / path.name
         ov.save_model(model, fresh, compress_to_fp16=False)
-        fresh.with_suffix(".sha256").write_text(_digest(fresh))
+        fresh.with_suffix(".sha256").write_bytes(_digest(fresh))
         for suffix in (".bin", ".xml", ".sha256"):
             os.replace(fresh.with_suffix(suffix), path.with_suffix(suffix))  # noqa: PTH105
