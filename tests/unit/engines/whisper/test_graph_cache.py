@@ -49,9 +49,9 @@ def test_damaged_file_is_written_anew(
         if damage != "gone":
             path.write_bytes(raw if damage == "flipped" else raw[: len(raw) // 2])
     np.testing.assert_array_equal(logits_of(weights, tmp_path), expected)
-    for path in whole:
+    for path, raw_before in whole.items():
         if path.suffix == ".bin":
-            assert path.read_bytes() == whole[path]
+            assert path.read_bytes() == raw_before
 
 
 def test_other_weights_have_other_files(
