@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: check run setup dev test test-long bench bench-setup format docs lock clean
+.PHONY: check run setup dev sdks test test-long bench bench-setup format docs lock clean
 
 check: dev ## format, lint, types, import contract (the default)
 	$(BIN)/ruff format --check src tests bench
@@ -31,10 +31,24 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	$(PIP) install -r requirements-dev.lock
 	touch $@
 
-test: setup dev ## everything but the long campaigns; missing tools skip their tests by name
+CONTRACT := tests/contract
+NODE_SDK := $(CONTRACT)/node/node_modules/.package-lock.json
+
+sdks: .venvs/mistralai-1/.installed .venvs/mistralai-2/.installed $(NODE_SDK) ## older and other SDKs, for the contract tests
+
+.venvs/mistralai-%/.installed: $(CONTRACT)/requirements-mistralai-%.txt
+	$(PYTHON) -m venv .venvs/mistralai-$*
+	.venvs/mistralai-$*/bin/python -m pip --disable-pip-version-check -q install -r $<
+	touch $@
+
+$(NODE_SDK): $(CONTRACT)/node/package-lock.json
+	@if command -v npm > /dev/null; then npm --prefix $(CONTRACT)/node ci; \
+	else echo "npm is missing: the tests of the TypeScript SDK will be skipped"; fi
+
+test: setup dev sdks ## everything but the long campaigns; missing tools skip their tests by name
 	$(BIN)/python -m pytest -m "not long"
 
-test-long: setup dev ## soaks, crash and fuzz campaigns
+test-long: setup dev sdks ## soaks, crash and fuzz campaigns
 	$(BIN)/python -m pytest -m long --timeout 7200
 
 bench-setup: setup dev
@@ -55,6 +69,9 @@ lock: ## refresh the lock files (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements-dev.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --group bench -o requirements-bench.lock
+	for major in 1 2; do (cd $(CONTRACT) && uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header requirements-mistralai-$$major.in -o requirements-mistralai-$$major.txt); done
+	npm --prefix $(CONTRACT)/node install --package-lock-only
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venvs $(CONTRACT)/node/node_modules

@@ -95,10 +95,18 @@ def _one_line(text: str) -> str:
     return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
+_EXPECTED = frozenset(
+    {
+        # A stream that fails after its first byte is broken off on purpose.
+        "ASGI callable returned without completing response.",
+        # Whoever sends nonsense is told so; it is no concern of ours.
+        "Invalid HTTP request received.",
+    }
+)
+
+
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    # A stream that fails after its first byte is aborted on purpose; uvicorn takes that for
-    # an application's mistake.
-    return record.msg != "ASGI callable returned without completing response."
+    return record.msg not in _EXPECTED
 
 
 def configure_logging(

@@ -17,17 +17,20 @@ class BoundedHttpProtocol(H11Protocol):
         head_timeout_s: seconds a client may take for the head of a request.
         close_timeout_s: seconds it may take to read what is left once the connection closes.
         watch_s: seconds between two looks at the connection.
+        linger_s: seconds that what follows a malformed request is read and dropped.
         max_connections: of one server; one more is closed at once.
     """
 
     head_timeout_s = 20.0
     close_timeout_s = 20.0
     watch_s = 5.0
+    linger_s = 1.0
     max_connections = 1000
 
     _watch_timer: asyncio.TimerHandle | None = None
     _head_since: float | None = None
     _closing_since: float | None = None
+    _is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
@@ -46,6 +49,8 @@ class BoundedHttpProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrived."""
+        if self._is_refused:
+            return
         super().data_received(data)
         if self._is_in_request():
             self._head_since = None
@@ -85,7 +90,10 @@ class BoundedHttpProtocol(H11Protocol):
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        # Closing with bytes unread would reset the connection, and the answer with it.
+        self._is_refused = True
+        self.transport.write_eof()
+        self.loop.call_later(self.linger_s, self.transport.close)
 
     def _unsupported_upgrade_warning(self) -> None:
         """A stranger's header is no reason for a line in the log; the request is answered."""

@@ -217,8 +217,19 @@ def _schemas() -> Json:
         + [(model, "serialization") for model in ANSWERS],
         ref_template="#/components/schemas/{model}",
     )
-    schemas: Json = defined["$defs"]
+    schemas: Json = _without_null_defaults(defined["$defs"])
     return schemas
+
+
+def _without_null_defaults(value: Any) -> Any:
+    """No default at all says the same as `null`, and fits schemas that `null` does not fit."""
+    if isinstance(value, dict):
+        return {
+            key: _without_null_defaults(each)
+            for key, each in value.items()
+            if (key, each) != ("default", None)
+        }
+    return [_without_null_defaults(each) for each in value] if isinstance(value, list) else value
 
 
 def build_document() -> Json:

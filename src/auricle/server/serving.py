@@ -16,6 +16,7 @@ from auricle.server import tekken
 from auricle.server.admission import Admission
 from auricle.server.app import Application
 from auricle.server.http_protocol import BoundedHttpProtocol
+from auricle.sources import spool
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,8 @@ def bind(host: str, port: int) -> socket.socket:
         SettingsError: the address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named: asyncio turns Nagle's delay off only where it is.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host.strip("[]"), port))
@@ -114,9 +116,16 @@ async def serve(
     async with asyncio.TaskGroup() as tasks:
         with _signals() as signals:
             drain = tasks.create_task(_drain(server, app.admission, signals, grace_s))
-            tasks.create_task(asyncio.to_thread(tekken.load))
+            tasks.create_task(asyncio.to_thread(_prepare))
             await server.serve([listener])
             drain.cancel()
+
+
+def _prepare() -> None:
+    """What the first request should not wait for."""
+    tekken.load()
+    if n_files := spool.sweep():
+        telemetry.log(logger, logging.INFO, "spool.swept", files=n_files)
 
 
 def _url_of(listener: socket.socket) -> str:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pydantic import BaseModel
 from starlette.types import Send
 
 from auricle.server.status import encode_json, error_body
+from auricle.server.wire.transcription import StreamEvent
 
 KEEP_ALIVE_FRAME = b": keep-alive\n\n"
 LAST_WORDS_S = 2.0
@@ -38,10 +38,9 @@ def frame(event: str, data: bytes) -> bytes:
     return b"event: " + event.encode() + b"\ndata: " + data + b"\n\n"
 
 
-def event_frame(payload: BaseModel) -> bytes:
-    """The frame of a payload that has a `type`."""
-    event_type: str = payload.model_dump()["type"]
-    return frame(event_type, payload.model_dump_json().encode())
+def event_frame(payload: StreamEvent) -> bytes:
+    """The frame of an event."""
+    return frame(payload.type, payload.model_dump_json().encode())
 
 
 def error_frame(error: Exception) -> bytes:

@@ -2,9 +2,11 @@
 
 import asyncio
 import errno
+import fcntl
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,9 @@ from auricle.errors import TooLarge, Unavailable
 
 WRITE_BYTES = 1 << 20
 """Bytes collected before a write; writes happen in a thread."""
+PREFIX = "auricle-spool-"
+SETTLING_S = 60.0
+"""Seconds a new file is left alone, in which its owner locks it."""
 
 
 class Spool:
@@ -118,8 +123,9 @@ class Spool:
             if self._is_removed:
                 return
             if self._descriptor is None:
-                self._descriptor, name = tempfile.mkstemp(prefix="auricle-", dir=self._folder)
+                self._descriptor, name = tempfile.mkstemp(prefix=PREFIX, dir=self._folder)
                 self._path = Path(name)
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # while we live: see `sweep`
             view = memoryview(data)
             while view:
                 view = view[self._write_some(self._descriptor, view) :]
@@ -139,6 +145,31 @@ class Spool:
                 os.close(descriptor)
             if self._path is not None:
                 self._path.unlink(missing_ok=True)
+
+
+def sweep(folder: Path | None = None, *, settling_s: float = SETTLING_S) -> int:
+    """Delete what killed processes have left; returns the number of files.
+
+    A living owner holds a lock, which ends with its process however it dies.
+
+    Args:
+        folder: as for `Spool`.
+        settling_s: files younger than this many seconds are left alone.
+    """
+    found = Path(folder or tempfile.gettempdir()).glob(f"{PREFIX}*")
+    return sum(_is_swept(path, settling_s) for path in found)
+
+
+def _is_swept(path: Path, settling_s: float) -> bool:
+    try:
+        with path.open("rb") as file:
+            if time.time() - os.fstat(file.fileno()).st_mtime < settling_s:
+                return False
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+    except OSError:  # in use, gone, or somebody else's
+        return False
+    return True
 
 
 @contextmanager

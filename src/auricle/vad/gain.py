@@ -1,9 +1,9 @@
 """Loudness for the speech detector: a quiet recording is raised before Silero hears it.
 
-Silero misses a quarter of the speech at -40 dB and finds it again after this gain. Only the
-detector's input is changed. The level is the loudest frame of late (it falls by RELEASE_DB_PER_S),
-so pauses are raised slowly and speech between them is not pumped; what is at a normal level is
-left alone, and MAX_GAIN_DB keeps the hiss of an empty recording far below speech.
+Silero misses a quarter of the speech at -40 dB. A plain automatic gain makes it worse: it lifts
+the noise before a word to the level of the word, and the model then hears no contrast. So the
+level that the gain aims at is that of frames that stand out from the noise floor, the gain holds
+still in pauses, and before anything stood out there is none. Only the detector's input changes.
 """
 
 from dataclasses import dataclass
@@ -14,36 +14,57 @@ from numpy.typing import NDArray
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.vad.segmenter import FRAME_LENGTH
 
-TARGET_DB = -23.0  # dB of full scale: level of a recording that needs no gain
+TARGET_DB = -23.0
+"""DB of full scale: the level of loud frames that need no gain."""
 MAX_GAIN_DB = 30.0
-RELEASE_DB_PER_S = 3.0
+CONTRAST_DB = 12.0
+"""What stands so far above the floor is a sound, not the noise."""
+LEVEL_FALL_DB_PER_S = 6.0
+"""Of sounds, so that a second, quieter voice is raised after a while."""
+FLOOR_RISE_DB_PER_S = 2.0
+FLOOR_FALL = 0.5
+"""Share of the way down that the floor takes in a frame: it follows pauses between words."""
+SILENCE_DB = -110.0
+"""Below is digital silence, which says nothing about the noise of the room."""
 _FRAME_S = FRAME_LENGTH / SAMPLE_RATE
-_SILENCE = 1e-20  # mean square
 
 
 @dataclass(frozen=True, slots=True)
 class Loudness:
-    """Behind a frame: the level of the recording, None before its first, and the gain, a factor."""
+    """What is known behind a frame; None: nothing yet. The gain is a factor."""
 
+    floor_db: float | None = None
     level_db: float | None = None
     gain: float = 1.0
 
     def after(self, frame_db: float) -> "Loudness":
         """Behind one more frame of that level."""
-        if self.level_db is None:
-            return Loudness(frame_db, _gain(frame_db))
-        level_db = max(frame_db, self.level_db - RELEASE_DB_PER_S * _FRAME_S)
-        return Loudness(level_db, _gain(level_db))
+        if frame_db < SILENCE_DB:
+            return self
+        floor_db, level_db = self._floor_after(frame_db), self.level_db
+        if frame_db - floor_db >= CONTRAST_DB:
+            faded = -np.inf if level_db is None else level_db - LEVEL_FALL_DB_PER_S * _FRAME_S
+            level_db = max(frame_db, faded)
+        return Loudness(floor_db, level_db, _gain(level_db))
+
+    def _floor_after(self, frame_db: float) -> float:
+        if self.floor_db is None:
+            return frame_db
+        if frame_db < self.floor_db:
+            return self.floor_db + FLOOR_FALL * (frame_db - self.floor_db)
+        return min(frame_db, self.floor_db + FLOOR_RISE_DB_PER_S * _FRAME_S)
 
 
-def _gain(level_db: float) -> float:
+def _gain(level_db: float | None) -> float:
+    if level_db is None:
+        return 1.0
     gain_db = min(MAX_GAIN_DB, max(0.0, TARGET_DB - level_db))
     return float(10 ** (gain_db / 20))
 
 
 def _levels_db(frames: NDArray[np.float32]) -> list[float]:
     mean_square = np.square(frames, dtype=np.float64).mean(axis=1)
-    levels: list[float] = (10 * np.log10(np.maximum(mean_square, _SILENCE))).tolist()
+    levels: list[float] = (10 * np.log10(np.maximum(mean_square, 1e-20))).tolist()
     return levels
 
 
@@ -59,13 +80,11 @@ def raise_quiet(
     Returns:
         Frames of the same shape, within -1..1, and the loudness behind them.
     """
-    gains = []
+    gains = [loudness.gain]
     for frame_db in _levels_db(frames):
-        following = loudness.after(frame_db)
-        begin = following.gain if loudness.level_db is None else loudness.gain
-        gains.append((begin, following.gain))
-        loudness = following
-    begins, ends = np.array(gains).T[:, :, None]
+        loudness = loudness.after(frame_db)
+        gains.append(loudness.gain)
+    begins, ends = np.array(gains[:-1])[:, None], np.array(gains[1:])[:, None]
     share = np.arange(1, FRAME_LENGTH + 1) / FRAME_LENGTH
     raised = frames * (begins + (ends - begins) * share)
     return np.clip(raised, -1, 1).astype(np.float32), loudness

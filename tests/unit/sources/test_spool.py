@@ -2,12 +2,13 @@
 
 import asyncio
 import errno
+import sys
 from pathlib import Path
 
 import pytest
 
 from auricle.errors import TooLarge, Unavailable
-from auricle.sources.spool import WRITE_BYTES, Spool
+from auricle.sources.spool import PREFIX, WRITE_BYTES, Spool, sweep
 
 
 async def test_keeps_bytes_in_order_and_leaves_nothing(tmp_path: Path) -> None:
@@ -87,3 +88,30 @@ async def test_cancelling_a_flush_leaves_no_file(tmp_path: Path) -> None:
     async with asyncio.timeout(30):
         while list(tmp_path.iterdir()):
             await asyncio.sleep(0.01)
+
+
+LEAVE = """
+import asyncio, os, sys
+from pathlib import Path
+from auricle.sources.spool import Spool
+spool = Spool(10, folder=Path(sys.argv[1]))
+spool.write(b"left")
+os._exit(0)
+"""
+
+
+async def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
+    other = tmp_path / "somebody-elses"
+    other.write_bytes(b"x")
+    async with Spool(10, folder=tmp_path) as living:
+        await living.flush()
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", LEAVE, str(tmp_path))
+        assert await process.wait() == 0
+        assert len(list(tmp_path.glob(f"{PREFIX}*"))) == 2
+        assert sweep(tmp_path) == 0, "young files are left alone"
+        assert sweep(tmp_path, settling_s=0) == 1
+        assert set(tmp_path.iterdir()) == {living.path, other}
+
+
+def test_there_may_be_nothing_to_sweep(tmp_path: Path) -> None:
+    assert sweep(tmp_path / "missing") == 0

@@ -2,12 +2,13 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from auricle.errors import InvalidRequest
+from auricle.server.wire.answer import Answer
 
 
-class FieldProblem(BaseModel):
+class FieldProblem(Answer):
     """What is wrong with one field."""
 
     type: str = Field(description="Kind of problem, as pydantic names it.")
@@ -16,13 +17,13 @@ class FieldProblem(BaseModel):
     input: Any = Field(default=None, description="What was sent, shortened.")
 
 
-class FieldProblems(BaseModel):
+class FieldProblems(Answer):
     """All fields that are wrong."""
 
     detail: list[FieldProblem]
 
 
-class ErrorBody(BaseModel):
+class ErrorBody(Answer):
     """Every error but 401."""
 
     object: Literal["error"] = "error"
@@ -39,7 +40,7 @@ class ErrorBody(BaseModel):
     raw_status_code: int
 
 
-class UnauthorizedBody(BaseModel):
+class UnauthorizedBody(Answer):
     """No key was sent, or a wrong one."""
 
     detail: Literal["Unauthorized"] = "Unauthorized"

@@ -2,12 +2,11 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
-
+from auricle.server.wire.answer import Answer
 from auricle.weights.card import Feature, ModelCard
 
 
-class ModelCapabilities(BaseModel):
+class ModelCapabilities(Answer):
     """What a model can do, in the hosted API's names."""
 
     completion_chat: bool = False
@@ -22,7 +21,7 @@ class ModelCapabilities(BaseModel):
     audio_transcription_diarization: bool = False
 
 
-class BaseModelCard(BaseModel):
+class BaseModelCard(Answer):
     """A model served here."""
 
     id: str
@@ -37,7 +36,7 @@ class BaseModelCard(BaseModel):
     capabilities: ModelCapabilities
 
 
-class ModelList(BaseModel):
+class ModelList(Answer):
     """All models served here."""
 
     object: Literal["list"] = "list"

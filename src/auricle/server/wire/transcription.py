@@ -1,11 +1,12 @@
 """The answer to a transcription: one JSON object, or the same as server-sent events."""
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from auricle.pipeline.options import Granularity
+from auricle.server.wire.answer import Answer, is_none
 from auricle.transcript.events import LanguageDetected, SegmentCompleted, TextDelta
 from auricle.transcript.model import Segment, Transcript
 
@@ -16,12 +17,7 @@ TOKENS_PER_WINDOW = 375
 """12.5 audio tokens a second, counted in whole windows."""
 
 
-def _without(fields: dict[str, Any], name: str) -> dict[str, Any]:
-    """The fields, `name` only if it has a value."""
-    return {key: value for key, value in fields.items() if key != name or value is not None}
-
-
-class UsageInfo(BaseModel):
+class UsageInfo(Answer):
     """What the hosted service would count for this recording and text."""
 
     prompt_audio_seconds: int
@@ -30,7 +26,7 @@ class UsageInfo(BaseModel):
     total_tokens: int
 
 
-class TranscriptionSegment(BaseModel):
+class TranscriptionSegment(Answer):
     """A sentence or phrase, or with `word` one word; times in seconds."""
 
     type: Literal["transcription_segment"] = "transcription_segment"
@@ -38,16 +34,16 @@ class TranscriptionSegment(BaseModel):
     start: float
     end: float
     score: float | None = Field(
-        default=None, ge=0, le=1, description="exp(mean token log-probability)."
+        default=None,
+        ge=0,
+        le=1,
+        exclude_if=is_none,
+        description="exp(mean token log-probability).",
     )
     speaker_id: str | None = None
 
-    @model_serializer(mode="wrap")
-    def _without_unknown_score(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "score")
 
-
-class TranscriptionResponse(BaseModel):
+class TranscriptionResponse(Answer):
     """The whole transcript."""
 
     model: str = Field(description="The id that was asked for.")
@@ -58,29 +54,27 @@ class TranscriptionResponse(BaseModel):
     segments: list[TranscriptionSegment]
     usage: UsageInfo
     notices: list[str] | None = Field(
-        default=None, description="What was lost of a damaged recording, in plain words."
+        default=None,
+        exclude_if=is_none,
+        description="What was lost of a damaged recording, in plain words.",
     )
 
-    @model_serializer(mode="wrap")
-    def _without_empty_notices(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return _without(handler(self), "notices")
 
-
-class LanguageEvent(BaseModel):
+class LanguageEvent(Answer):
     """The language of the first speech; not sent when the caller gave it."""
 
     type: Literal["transcription.language"] = "transcription.language"
     audio_language: str
 
 
-class TextDeltaEvent(BaseModel):
+class TextDeltaEvent(Answer):
     """Text that is final and follows what was sent before."""
 
     type: Literal["transcription.text.delta"] = "transcription.text.delta"
     text: str
 
 
-class SegmentEvent(BaseModel):
+class SegmentEvent(Answer):
     """A finished segment, when a granularity was asked for."""
 
     type: Literal["transcription.segment"] = "transcription.segment"

@@ -87,7 +87,7 @@ class TranscriptionRequest(BaseModel):
     file_url: Annotated[
         str | LongText | None,
         PlainValidator(_check_file_url),
-        WithJsonSchema({"type": "string", "format": "uri"}),
+        WithJsonSchema({"type": ["string", "null"], "format": "uri"}),
     ] = Field(
         default=None,
         description="http(s) URL of up to 2083 characters, fetched by the server, or a data: URI.",
@@ -106,7 +106,7 @@ class TranscriptionRequest(BaseModel):
         PlainValidator(_check_speaker_references),
         WithJsonSchema(
             {
-                "type": "object",
+                "type": ["object", "null"],
                 "additionalProperties": {"type": "string"},
                 "maxProperties": MAX_SPEAKER_REFERENCES,
             }

@@ -1,3 +1,5 @@
+"""What the tests of this room share."""
+
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -6,7 +8,11 @@ import pytest
 
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.kernel import Kernel, KernelLimits
+from auricle.engines.whisper.tokenizer import WhisperTokenizer
 from auricle.engines.whisper.weights import WhisperWeights, load_weights
+from auricle.settings import load
+from auricle.weights.store import ModelStore
+from auricle.weights.table import ModelTable
 from whisper.checkpoints import SHAPES, Shape, neutral_arrays, write_ctranslate2
 from whisper.tokenizers import write_tokenizer
 
@@ -47,3 +53,18 @@ def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[boo
         return write_ctranslate2(folder, neutral_arrays(shape, sharpness=0.2))
 
     return of
+
+
+@pytest.fixture(scope="session")
+def whisper_base() -> Path:
+    """The real checkpoint, as `make setup` fetched it."""
+    settings, _ = load()
+    store = ModelStore(settings.cache_dir, settings.weight_sources, settings.weights_dir)
+    row = ModelTable.load().configured("whisper-base")
+    return store.resolve(row)
+
+
+@pytest.fixture(scope="session")
+def tokenizer(whisper_base: Path) -> WhisperTokenizer:
+    """The multilingual vocabulary."""
+    return WhisperTokenizer(whisper_base / "tokenizer.json")

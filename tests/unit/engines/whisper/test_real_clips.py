@@ -1,13 +1,11 @@
 """The engine on real weights and real speech: what it says must be right.
 
-Needs AURICLE_TEST_WEIGHTS, a folder with a Whisper of CTranslate2's form (base), and the large
-speech set; skipped by name without them.
+Needs the large speech set (AURICLE_TEST_AUDIO); skipped by name without it.
 """
 
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -24,13 +22,11 @@ from auricle.scoring.text import normalize_basic
 from auricle.scoring.wer import count_errors
 from auricle.transcript.joining import join_texts
 
-WEIGHTS = os.environ.get("AURICLE_TEST_WEIGHTS")
 _BESIDE = Path(__file__).resolve().parents[5] / "shared" / "speech"
 SPEECH = Path(os.environ.get("AURICLE_TEST_AUDIO") or _BESIDE)
 
 pytestmark = pytest.mark.skipif(
-    WEIGHTS is None or not (SPEECH / "manifest.jsonl").is_file(),
-    reason="AURICLE_TEST_WEIGHTS or AURICLE_TEST_AUDIO is not set",
+    not (SPEECH / "manifest.jsonl").is_file(), reason="AURICLE_TEST_AUDIO is not set"
 )
 
 POLICY = DecodePolicy(beam_size=1)
@@ -56,9 +52,8 @@ def clips() -> list[tuple[NDArray[np.float32], str]]:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[OpenVinoWhisper]:
-    assert WEIGHTS is not None
-    engine = OpenVinoWhisper(Path(WEIGHTS), POLICY, GraphOptions.fastest())
+def engine(whisper_base: Path) -> Iterator[OpenVinoWhisper]:
+    engine = OpenVinoWhisper(whisper_base, POLICY, GraphOptions.fastest())
     yield engine
     engine.close()
 
@@ -105,10 +100,9 @@ def test_english_clips_are_understood(
 
 
 def test_words_lie_where_ctranslate2_hears_them(
-    engine: OpenVinoWhisper, clips: list[tuple[NDArray[np.float32], str]]
+    engine: OpenVinoWhisper, clips: list[tuple[NDArray[np.float32], str]], whisper_base: Path
 ) -> None:
-    assert WEIGHTS is not None
-    other = CTranslate2Whisper(Path(WEIGHTS), replace(POLICY, beam_size=1))
+    other = CTranslate2Whisper(whisper_base, POLICY)
     options = DecodeOptions(language="en", words=True)
     waveforms = [waveform for waveform, _ in clips[:3]]
     apart = []

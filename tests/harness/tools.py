@@ -1,0 +1,27 @@
+"""Tools that tests need and a machine may lack."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from contract.sdk import NODE_MODULES, python_of
+
+MAKE_SDKS = "run `make sdks`"
+
+_TOOLS: dict[str, tuple[Callable[[], object], str]] = {
+    "curl": (lambda: shutil.which("curl"), "install curl"),
+    "mistralai-1": (lambda: Path(python_of("1")).exists(), MAKE_SDKS),
+    "mistralai-2": (lambda: Path(python_of("2")).exists(), MAKE_SDKS),
+    "node": (lambda: shutil.which("node"), "install node and npm"),
+    "node-sdk": (NODE_MODULES.exists, f"install node and npm, then {MAKE_SDKS}"),
+    "procfs": (Path("/proc/self/stat").exists, "it is a part of Linux"),
+}
+
+
+def what_is_missing(tools: tuple[str, ...]) -> str:
+    """A sentence that names the first missing tool and says how to get it; empty if none is."""
+    for tool in tools:
+        is_there, advice = _TOOLS[tool]
+        if not is_there():
+            return f"{tool} is missing: {advice}"
+    return ""
