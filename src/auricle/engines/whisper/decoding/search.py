@@ -1,0 +1,102 @@
+"""Finding a likely text: what a search asks of the kernel and what it gives.
+
+A search owns rows of the kernel. Each step it says what to feed them and is handed the logits;
+searches of many utterances, greedy and beam, share the step.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auricle.engines.whisper.decoding.rules import LogitRow, LogitRule
+from auricle.engines.whisper.policy import loop_start
+
+
+class Rows(Protocol):
+    """The part of the kernel a search needs; see `Kernel`."""
+
+    def fork(self, row: int) -> int:
+        """A copy of a row."""
+        ...
+
+    def leave(self, row: int) -> None:
+        """Drop a row."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A finished search: tokens without the end, and the natural log-probability of each.
+
+    `mean_logprob` counts the end token, where there is one. `is_loop` says that the search was
+    stopped because it repeated itself, `is_cut` that it reached its limit of tokens.
+    """
+
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    mean_logprob: float
+    is_loop: bool = False
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLimits:
+    """When a search ends: at `eot`, or at the latest after `max_tokens`."""
+
+    eot: int
+    max_tokens: int
+
+
+class Search(Protocol):
+    """One way to decode a window from the logits after its prompt."""
+
+    @property
+    def tokens(self) -> Sequence[int]:
+        """The best tokens so far."""
+        ...
+
+    @property
+    def logprobs(self) -> Sequence[float]:
+        """Their natural log-probabilities."""
+        ...
+
+    def feed(self) -> dict[int, list[int]]:
+        """What to feed which rows in the next step."""
+        ...
+
+    def advance(self, logits: Mapping[int, LogitRow]) -> Decoded | None:
+        """Take the logits of this search's rows; returns the result when it is done."""
+        ...
+
+    def close(self) -> None:
+        """Drop the rows."""
+        ...
+
+
+def constrained(
+    logits: LogitRow, tokens: Sequence[int], rules: Sequence[LogitRule]
+) -> NDArray[np.float32]:
+    """A copy of the logits with the rules applied."""
+    allowed = logits.copy()
+    for rule in rules:
+        rule.apply(allowed, tokens)
+    return allowed
+
+
+def log_sum_exp(logits: LogitRow) -> float:
+    """The logarithm of the sum of the exponentials."""
+    best = float(logits.max())
+    return best + float(np.log(np.exp(logits - best).sum()))
+
+
+def looping_from(tokens: Sequence[int], eot: int) -> int | None:
+    """Where the second round of a final loop of the text begins, or None.
+
+    Timestamps between the rounds differ, so they do not count.
+    """
+    at = [i for i, token in enumerate(tokens) if token < eot]
+    start = loop_start([tokens[i] for i in at])
+    return None if start is None else at[start]

@@ -1,0 +1,289 @@
+"""Decoding one window: the language, the attempts of the policy, and which one is believed.
+
+The caller encodes what `wanted_context_s` asks for and hands over logits step by step; nothing
+here waits or computes for long.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from auricle.engines.protocol import DecodeOptions
+from auricle.engines.whisper.decoding.beam import BeamSearch
+from auricle.engines.whisper.decoding.context import Attempt, ContextPolicy
+from auricle.engines.whisper.decoding.greedy import GreedySearch
+from auricle.engines.whisper.decoding.rules import (
+    LogitRow,
+    LogitRule,
+    SuppressAtBegin,
+    SuppressTokens,
+    TimestampRules,
+)
+from auricle.engines.whisper.decoding.search import (
+    Decoded,
+    Rows,
+    Search,
+    SearchLimits,
+    log_sum_exp,
+    looping_from,
+)
+from auricle.engines.whisper.decoding.streaming import TextStream
+from auricle.engines.whisper.generation_config import GenerationConfig
+from auricle.engines.whisper.kernel import CrossState
+from auricle.engines.whisper.policy import DecodePolicy
+from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S, WhisperTokenizer
+
+SURE_OF_ANOTHER_LANGUAGE = 0.8
+"""Probability from which detection overrules the recording's language so far."""
+
+STREAM_LAG_TOKENS = 6
+
+
+class WindowRows(Rows, Protocol):
+    """The part of the kernel a window needs."""
+
+    def join(self, state: CrossState) -> int:
+        """A new row."""
+        ...
+
+    def release(self, state: CrossState) -> None:
+        """Let go of an encoded window."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The tokens of a checkpoint and what it says about using them."""
+
+    tokenizer: WhisperTokenizer
+    config: GenerationConfig
+
+    def rules(self, last_s: float, extra: Sequence[LogitRule]) -> list[LogitRule]:
+        """The rules of a window with timestamps up to `last_s`; `extra` come first."""
+        tokenizer = self.tokenizer
+        never = (*self.config.suppressed, *self._control_tokens())
+        return [
+            *extra,
+            SuppressTokens(never),
+            SuppressAtBegin(self.config.suppressed_at_begin),
+            TimestampRules(
+                eot=tokenizer.eot,
+                no_timestamps=tokenizer.no_timestamps,
+                last_s=last_s,
+                step_s=TIMESTAMP_STEP_S,
+            ),
+        ]
+
+    def _control_tokens(self) -> range:
+        """Everything between the text's end and the timestamps: only prompts contain it."""
+        return range(self.tokenizer.eot + 1, self.tokenizer.no_timestamps + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowResult:
+    """What was heard. `context` is the encoded window, valid until `close`."""
+
+    decoded: Decoded
+    language: str
+    language_probability: float
+    no_speech_probability: float
+    context: CrossState
+
+
+class WindowDecoding:
+    """One window on its way to a result. Ask `wanted_context_s`, then `feed` and `advance`."""
+
+    def __init__(
+        self,
+        kernel: WindowRows,
+        vocabulary: Vocabulary,
+        policy: DecodePolicy,
+        context: ContextPolicy,
+        *,
+        options: DecodeOptions,
+        duration_s: float,
+        extra_rules: Sequence[LogitRule] = (),
+    ) -> None:
+        self._kernel = kernel
+        self._vocabulary = vocabulary
+        self._policy = policy
+        self._options = options
+        self._duration_s = duration_s
+        self._extra_rules = extra_rules
+        self._attempts = context.attempts(policy.attempts(options.temperature), duration_s)
+        self._attempt: Attempt = next(self._attempts)
+        self._state: CrossState | None = None
+        self._row: int | None = None
+        self._prompt: list[int] = []
+        self._search: Search | None = None
+        self._results: list[Decoded] = []
+        self._stream = TextStream(vocabulary.tokenizer, lag=STREAM_LAG_TOKENS)
+        self._begun: Decoded | None = None
+        self._language, self._language_probability = "", 0.0
+        self._no_speech_probability = 0.0
+
+    @property
+    def wanted_context_s(self) -> float | None:
+        """Seconds of context to encode before the next step, or None."""
+        return self._attempt.context_s if self._state is None else None
+
+    def encoded(self, state: CrossState) -> None:
+        """Take over the encoded window that was asked for."""
+        self._state = state
+        self._open(state)
+
+    def _open(self, state: CrossState) -> None:
+        """Begin the attempt: join, and feed what is known of the prompt."""
+        self._row = self._kernel.join(state)
+        tokenizer = self._vocabulary.tokenizer
+        if self._language:
+            begun = self._begun.tokens if self._begun else ()
+            self._prompt = [*tokenizer.prompt(self._language), *begun]
+        else:
+            self._prompt = [tokenizer.sot]
+
+    def feed(self) -> dict[int, list[int]]:
+        """What to feed the kernel's rows in the next step."""
+        if self._search is not None:
+            return self._search.feed()
+        assert self._row is not None
+        return {self._row: self._prompt}
+
+    def advance(self, logits: Mapping[int, LogitRow]) -> WindowResult | None:
+        """Take the logits of the rows fed; returns the result when the window is done."""
+        if self._search is None:
+            assert self._row is not None
+            if not self._language:
+                self._identify(logits[self._row])
+                rest = self._vocabulary.tokenizer.prompt(self._language)[1:]
+                if rest:
+                    self._prompt = rest
+                    return None
+            self._search = self._begin_search(self._row)
+            self._row = None
+        decoded = self._search.advance(logits)
+        return None if decoded is None else self._conclude(self._search, decoded)
+
+    def take_text(self) -> str:
+        """Text that became final in the last step: only greedy search has any."""
+        search = self._search
+        if not isinstance(search, GreedySearch) or self._policy.beam_size > 1:
+            return ""
+        mean = float(np.mean(search.logprobs)) if search.logprobs else -np.inf
+        needed = self._policy.min_mean_logprob
+        if self._no_speech_probability > self._policy.max_no_speech_probability:
+            needed /= 2  # it may yet turn out to be silence: what is sent must be sure
+        return self._stream.take(search.tokens) if mean >= needed else ""
+
+    def close(self) -> None:
+        """Drop every row and window."""
+        if self._search is not None:
+            self._search.close()
+        elif self._row is not None:
+            self._kernel.leave(self._row)
+        if self._state is not None:
+            self._kernel.release(self._state)
+        self._search, self._row, self._state = None, None, None
+
+    def _identify(self, logits: LogitRow) -> None:
+        """Language and absence of speech, from the logits after the first token."""
+        tokenizer, options = self._vocabulary.tokenizer, self._options
+        no_speech = tokenizer.no_timestamps - 1
+        self._no_speech_probability = float(np.exp(logits[no_speech] - log_sum_exp(logits)))
+        if not tokenizer.is_multilingual:
+            self._language, self._language_probability = "en", 1.0
+        elif options.language is not None:
+            self._language, self._language_probability = options.language, 1.0
+        else:
+            self._detect_language(logits)
+
+    def _detect_language(self, logits: LogitRow) -> None:
+        languages = self._vocabulary.config.languages
+        scores = logits[list(languages)]
+        probabilities: defaultdict[str, float] = defaultdict(float)
+        for code, share in zip(
+            languages.values(), np.exp(scores - log_sum_exp(scores)), strict=True
+        ):
+            probabilities[code] += float(share)
+        best = max(probabilities, key=lambda code: probabilities[code])
+        hint = self._options.language_hint
+        if (
+            hint is not None
+            and hint in probabilities
+            and probabilities[best] < SURE_OF_ANOTHER_LANGUAGE
+        ):
+            best = hint
+        self._language, self._language_probability = best, probabilities[best]
+
+    def _begin_search(self, row: int) -> Search:
+        attempt = self._attempt
+        rules = self._vocabulary.rules(attempt.context_s, self._extra_rules)
+        limits = SearchLimits(
+            self._vocabulary.tokenizer.eot, self._policy.token_cap(self._duration_s)
+        )
+        if attempt.temperature > 0 or self._policy.beam_size == 1:
+            return GreedySearch(
+                self._kernel, row, rules, limits, temperature=attempt.temperature, begun=self._begun
+            )
+        return BeamSearch(self._kernel, row, rules, limits, width=self._policy.beam_size)
+
+    def _conclude(self, search: Search, decoded: Decoded) -> WindowResult | None:
+        """The result, if it is believed or nothing is left to try; else the next attempt."""
+        search.close()
+        self._search = None
+        self._results.append(decoded)
+        n_final = self._stream.n_final
+        if not n_final and self._policy.is_silence(
+            self._no_speech_probability, decoded.mean_logprob
+        ):
+            return self._result(replace(decoded, tokens=(), logprobs=()))
+        if self._believes(decoded):
+            return self._result(decoded)
+        following = next(self._attempts, None)
+        if following is None:
+            return self._result(self._best())
+        if n_final:
+            self._begun = replace(
+                decoded, tokens=decoded.tokens[:n_final], logprobs=decoded.logprobs[:n_final]
+            )
+        self._try(following)
+        return None
+
+    def _try(self, following: Attempt) -> None:
+        """Go on with another attempt, in a context of its own if its length differs."""
+        assert self._state is not None
+        if following.context_s != self._attempt.context_s:
+            self._kernel.release(self._state)
+            self._state = None
+        self._attempt = following
+        if self._state is not None:
+            self._open(self._state)
+
+    def _believes(self, decoded: Decoded) -> bool:
+        tokens = self._vocabulary.tokenizer.text_tokens(decoded.tokens)
+        text = self._vocabulary.tokenizer.decode(tokens)
+        return self._policy.believes(tokens, text, decoded.mean_logprob)
+
+    def _best(self) -> Decoded:
+        """The likeliest of the attempts that end; of one that loops, the first round."""
+        eot = self._vocabulary.tokenizer.eot
+        ending = [each for each in self._results if looping_from(each.tokens, eot) is None]
+        best = max(ending or self._results, key=lambda decoded: decoded.mean_logprob)
+        end = looping_from(best.tokens, eot)
+        if end is None:
+            return best
+        end = max(end, self._stream.n_final)
+        return replace(best, tokens=best.tokens[:end], logprobs=best.logprobs[:end])
+
+    def _result(self, decoded: Decoded) -> WindowResult:
+        assert self._state is not None
+        return WindowResult(
+            decoded,
+            self._language,
+            self._language_probability,
+            self._no_speech_probability,
+            self._state,
+        )

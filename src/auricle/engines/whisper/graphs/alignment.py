@@ -1,0 +1,86 @@
+"""The decoder over a whole text at once, for the cross-attention scores of a few heads.
+
+Word times need them, and paged attention does not give them. Only layers up to the last
+alignment head are built, and nothing behind its scores.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from auricle.engines.whisper.graphs.layers import (
+    GraphBuilder,
+    Node,
+    constant,
+    reshape,
+    split,
+    transpose,
+)
+from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
+
+
+def build_alignment(
+    weights: WhisperWeights, heads: Sequence[tuple[int, int]], *, int8: bool
+) -> ov.Model:
+    """The graph for the (layer, head) pairs `heads`.
+
+    Inputs, for n tokens over m positions: `embedded` float32 (n, d_model); `mask` float32
+    (n, n), 0 or a great negative number; `keys_{i}`, `values_{i}` float32 (m, n_heads,
+    HEAD_SIZE) for each layer i that is needed. Output `scores`: float32 (len(heads), n, m),
+    before the softmax, ordered by layer and within it as given.
+    """
+    builder = GraphBuilder(weights, int8=int8)
+    dims = builder.dims
+    node = builder.input("embedded", [-1, dims.d_model], ov.Type.f32)
+    mask = builder.input("mask", [-1, -1], ov.Type.f32)
+    n_layers = 1 + max(layer for layer, _ in heads)
+    wanted = []
+    for i in range(n_layers):
+        node = _self_attention(builder, node, mask, f"decoder.{i}.self")
+        query = _heads(
+            builder,
+            builder.linear(
+                builder.norm(node, f"decoder.{i}.cross.norm"), f"decoder.{i}.cross.query"
+            ),
+        )
+        key, value = (
+            transpose(
+                builder.input(f"{part}_{i}", [-1, dims.n_heads, HEAD_SIZE], ov.Type.f32), [1, 0, 2]
+            )
+            for part in ("keys", "values")
+        )
+        scores = _scores(query, key)
+        of_layer = [head for layer, head in heads if layer == i]
+        if of_layer:
+            wanted.append(ops.gather(scores, constant(of_layer, np.int64), constant(0, np.int64)))
+        if i + 1 < n_layers:
+            mixed = ops.matmul(ops.softmax(scores, 2), value, False, False)
+            out = builder.linear(_merged(builder, mixed), f"decoder.{i}.cross.out")
+            node = builder.feed_forward(ops.add(node, out), f"decoder.{i}")
+    builder.output(ops.concat(wanted, 0), "scores")
+    return builder.model("whisper_alignment")
+
+
+def _heads(builder: GraphBuilder, node: Node) -> Node:
+    """(n, d_model) -> (n_heads, n, HEAD_SIZE)."""
+    return transpose(reshape(node, [0, builder.dims.n_heads, HEAD_SIZE]), [1, 0, 2])
+
+
+def _merged(builder: GraphBuilder, node: Node) -> Node:
+    """The reverse of `_heads`."""
+    return reshape(transpose(node, [1, 0, 2]), [0, builder.dims.d_model])
+
+
+def _scores(query: Node, key: Node) -> Node:
+    scaled = ops.multiply(query, constant(HEAD_SIZE**-0.5))
+    return ops.matmul(scaled, key, False, True)
+
+
+def _self_attention(builder: GraphBuilder, node: Node, mask: Node, name: str) -> Node:
+    qkv = builder.linear(builder.norm(node, f"{name}.norm"), f"{name}.qkv")
+    query, key, value = (_heads(builder, part) for part in split(qkv, 1, 3))
+    weights = ops.softmax(ops.add(_scores(query, key), mask), 2)
+    mixed = ops.matmul(weights, value, False, False)
+    return ops.add(node, builder.linear(_merged(builder, mixed), f"{name}.out"))

@@ -1,0 +1,256 @@
+"""Whisper on graphs of our own: a stepping engine, many utterances at once."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auricle.audio.log_mel import FRAMES_PER_S, log_mel
+from auricle.engines.protocol import (
+    DecodeEvent,
+    DecodeOptions,
+    Delta,
+    EngineInfo,
+    Failed,
+    Final,
+    Hypothesis,
+    Utterance,
+)
+from auricle.engines.whisper.alignment import Aligner
+from auricle.engines.whisper.decoding.context import ContextPolicy
+from auricle.engines.whisper.decoding.rules import LogitRule
+from auricle.engines.whisper.decoding.window import Vocabulary, WindowDecoding, WindowResult
+from auricle.engines.whisper.generation_config import GenerationConfig
+from auricle.engines.whisper.graphs.compiling import GraphOptions
+from auricle.engines.whisper.kernel import Kernel, KernelLimits
+from auricle.engines.whisper.policy import DecodePolicy
+from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
+from auricle.engines.whisper.self_check import self_check
+from auricle.engines.whisper.tokenizer import WhisperTokenizer
+from auricle.engines.whisper.weights import load_weights
+from auricle.engines.whisper.word_times import words_of
+from auricle.errors import EngineFailed
+from auricle.transcript.model import Segment, Word
+
+MAX_UTTERANCE_S = 30.0
+
+logger = logging.getLogger(__name__)
+
+RulesOf = Callable[[DecodeOptions], Sequence[LogitRule]]
+"""Rules of one utterance beside Whisper's own: the hook for context bias."""
+
+
+@dataclass(slots=True)
+class _Live:
+    """An utterance that joined and has no result yet."""
+
+    utterance: Utterance
+    options: DecodeOptions
+    decoding: WindowDecoding = field(repr=False)
+
+
+def no_extra_rules(options: DecodeOptions) -> Sequence[LogitRule]:
+    """Nothing beside Whisper's own rules."""
+    return ()
+
+
+class OpenVinoWhisper:
+    """Any Whisper size, from CTranslate2's or Hugging Face's files; see `Engine`.
+
+    A step encodes at most one window and feeds every other utterance one token, so an
+    utterance that joins does not wait for those before it to end.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        policy: DecodePolicy,
+        graph_options: GraphOptions,
+        *,
+        context: ContextPolicy = ContextPolicy(),  # noqa: B008 (it is frozen)
+        slots: int = 8,
+        cache_folder: Path | None = None,
+        rules_of: RulesOf = no_extra_rules,
+    ) -> None:
+        """Load, compile and check the checkpoint in `folder`.
+
+        Args:
+            folder: with the weights, `tokenizer.json` and the generation configuration.
+            policy: thresholds and search width.
+            graph_options: how to compute.
+            context: how much context utterances are given.
+            slots: utterances decoded at once.
+            cache_folder: keeps the graphs for the next start.
+            rules_of: further rules for an utterance's logits.
+
+        Raises:
+            WeightsError: the files are missing or damaged.
+            EngineFailed: this processor does not compute them rightly (`self_check`).
+        """
+        weights = load_weights(folder)
+        tokenizer = WhisperTokenizer(folder / "tokenizer.json")
+        self._vocabulary = Vocabulary(tokenizer, GenerationConfig.read(folder, tokenizer))
+        self._policy = policy
+        self._context = context
+        self._slots = slots
+        self._rules_of = rules_of
+        limits = KernelLimits(n_windows=slots, n_rows=2 * slots * policy.beam_size)
+        self._kernel = Kernel(weights, graph_options, limits, cache_folder)
+        self_check(self._kernel)
+        self._aligner = Aligner(
+            weights, graph_options, self._kernel, self._vocabulary.config.alignment_heads
+        )
+        self._live: dict[int, _Live] = {}
+        self._unencoded: deque[int] = deque()
+
+    @property
+    def info(self) -> EngineInfo:
+        """See `Engine`."""
+        return EngineInfo(
+            name="openvino",
+            max_utterance_s=MAX_UTTERANCE_S,
+            languages=tuple(dict.fromkeys(self._vocabulary.config.languages.values())) or ("en",),
+            slots=self._slots,
+        )
+
+    def join(self, key: int, utterance: Utterance, options: DecodeOptions) -> None:
+        """See `Engine`."""
+        decoding = WindowDecoding(
+            self._kernel,
+            self._vocabulary,
+            self._policy,
+            self._context,
+            options=options,
+            duration_s=utterance.duration_s,
+            extra_rules=self._rules_of(options),
+        )
+        self._live[key] = _Live(utterance, options, decoding)
+        self._unencoded.append(key)
+
+    def cancel(self, key: int) -> None:
+        """See `Engine`."""
+        if key in self._live:
+            self._drop(key)
+
+    def step(self) -> list[tuple[int, DecodeEvent]]:
+        """Encode the window that waits longest, and advance all others by a token."""
+        try:
+            self._encode_next()
+            return self._advance()
+        except EngineFailed as error:
+            logger.exception("engine.failed")
+            return self._fail_all(error)
+
+    def close(self) -> None:
+        """See `Engine`."""
+        for key in list(self._live):
+            self._drop(key)
+
+    def _encode_next(self) -> None:
+        if not self._unencoded:
+            return
+        live = self._live[self._unencoded[0]]
+        context_s = live.decoding.wanted_context_s
+        assert context_s is not None
+        n_frames = 2 * round(context_s * FRAMES_PER_S / 2)
+        mel = log_mel(live.utterance.waveform, self._kernel.dims.n_mels, n_frames)
+        live.decoding.encoded(self._kernel.encode(mel))
+        self._unencoded.popleft()
+
+    def _advance(self) -> list[tuple[int, DecodeEvent]]:
+        """One step of the kernel over the rows of all encoded utterances."""
+        ready = {key: live for key, live in self._live.items() if key not in self._unencoded}
+        if not ready:
+            return []
+        feeds = {key: live.decoding.feed() for key, live in ready.items()}
+        together = {row: tokens for feed in feeds.values() for row, tokens in feed.items()}
+        logits = dict(zip(together, self._kernel.step(together), strict=True))
+        events: list[tuple[int, DecodeEvent]] = []
+        for key, live in ready.items():
+            result = live.decoding.advance({row: logits[row] for row in feeds[key]})
+            if result is not None:
+                events.append((key, Final(self._hypothesis(live, result))))
+                self._drop(key)
+                continue
+            if text := live.decoding.take_text():
+                events.append((key, Delta(text)))
+            if live.decoding.wanted_context_s is not None:
+                self._unencoded.append(key)
+        return events
+
+    def _drop(self, key: int) -> None:
+        self._live.pop(key).decoding.close()
+        if key in self._unencoded:
+            self._unencoded.remove(key)
+
+    def _fail_all(self, error: EngineFailed) -> list[tuple[int, DecodeEvent]]:
+        """A fault of the graphs leaves no row that could be trusted."""
+        failed = list(self._live)
+        for key in failed:
+            self._drop(key)
+        return [(key, Failed(error.message)) for key in failed]
+
+    def _hypothesis(self, live: _Live, result: WindowResult) -> Hypothesis:
+        tokenizer = self._vocabulary.tokenizer
+        duration_s = live.utterance.duration_s
+        tokens = result.decoded.tokens
+        cut, end_s = split_at_timestamps(tokens, tokenizer, duration_s)
+        probabilities = np.exp(
+            [
+                logprob
+                for token, logprob in zip(tokens, result.decoded.logprobs, strict=True)
+                if not tokenizer.is_timestamp(token)
+            ]
+        )
+        words = self._words(result, cut, probabilities, duration_s) if live.options.words else None
+        segments = []
+        first = 0
+        for i, part in enumerate(cut):
+            last = first + len(part.tokens)
+            text = tokenizer.decode(part.tokens).strip()
+            if text:
+                score = float(np.exp(np.log(probabilities[first:last]).mean()))
+                of_part = words[i] if words is not None else ()
+                segments.append(Segment(text, part.start_s, part.end_s, score, words=of_part))
+            first = last
+        return Hypothesis(
+            tuple(segments),
+            result.language,
+            result.language_probability,
+            result.no_speech_probability,
+            end_s if tokens else duration_s,
+            len(tokens),
+        )
+
+    def _words(
+        self,
+        result: WindowResult,
+        cut: Sequence[TokenSegment],
+        probabilities: NDArray[np.float64],
+        duration_s: float,
+    ) -> list[tuple[Word, ...]]:
+        """Words of each segment: one alignment over the text of the whole window."""
+        tokenizer = self._vocabulary.tokenizer
+        text = [token for part in cut for token in part.tokens]
+        if not text:
+            return [() for _ in cut]
+        prompt = [*tokenizer.prompt(result.language), tokenizer.no_timestamps]
+        edges_s = self._aligner.token_edges(result.context, prompt, text, duration_s)
+        words, first = [], 0
+        for part in cut:
+            last = first + len(part.tokens)
+            words.append(
+                words_of(
+                    part.tokens,
+                    edges_s[first : last + 1],
+                    list(probabilities[first:last]),
+                    tokenizer,
+                    result.language,
+                )
+            )
+            first = last
+        return words

@@ -1,0 +1,75 @@
+"""Whether this processor computes the graphs rightly: run at every start.
+
+Wrong kernels do exist: a processor's instructions, the runtime's version and the precision have
+to fit, and where they do not, outputs are empty, not finite, or depend on the batch. This takes
+a fraction of a second and catches all three.
+"""
+
+import numpy as np
+
+from auricle.engines.whisper.kernel import CrossState, Kernel, Logits
+from auricle.errors import EngineFailed
+
+N_FRAMES = (200, 140)
+PROMPTS = ([1, 2, 3], [4], [5, 6, 7, 8, 9])
+N_STEPS = 3
+
+MAX_DIFFERENCE = 0.05
+"""Of logits in a batch and alone, in units of their spread: rounding stays far below."""
+
+
+def self_check(kernel: Kernel) -> None:
+    """Decode noise in a batch and alone.
+
+    Raises:
+        EngineFailed: values are not finite, shapes are wrong, rows differ from themselves alone,
+            or the cache does not remember.
+    """
+    random = np.random.default_rng(0)
+    states = [
+        kernel.encode(
+            random.normal(size=(kernel.dims.n_mels, min(n, 2 * kernel.dims.n_audio))).astype(
+                np.float32
+            )
+        )
+        for n in N_FRAMES
+    ]
+    try:
+        together = _decode(kernel, [(states[i % 2], prompt) for i, prompt in enumerate(PROMPTS)])
+        for i, prompt in enumerate(PROMPTS):
+            alone = _decode(kernel, [(states[i % 2], prompt)])
+            _compare(together[:, i], alone[:, 0], "in a batch")
+        whole = _decode(
+            kernel, [(states[0], [*PROMPTS[0], *_continuation(N_STEPS - 1)])], n_steps=1
+        )
+        _compare(together[-1, 0], whole[0, 0], "token by token")
+    finally:
+        for state in states:
+            kernel.release(state)
+
+
+def _continuation(n_tokens: int) -> list[int]:
+    return [10 + i for i in range(n_tokens)]
+
+
+def _decode(
+    kernel: Kernel, starts: list[tuple[CrossState, list[int]]], n_steps: int = N_STEPS
+) -> Logits:
+    """Logits of each step and row, shape (n_steps, n_rows, n_vocab)."""
+    rows = [kernel.join(state) for state, _ in starts]
+    try:
+        feed = {row: prompt for row, (_, prompt) in zip(rows, starts, strict=True)}
+        logits = [kernel.step(feed).copy()]
+        following = _continuation(n_steps - 1)
+        logits += [kernel.step({row: [token] for row in rows}).copy() for token in following]
+        return np.stack(logits)
+    finally:
+        for row in rows:
+            kernel.leave(row)
+
+
+def _compare(given: Logits, expected: Logits, how: str) -> None:
+    difference = float(np.abs(given - expected).max() / expected.std())
+    if not difference < MAX_DIFFERENCE:  # not a number is not less either
+        msg = f"self-check: logits {how} differ by {difference:.3f} of their spread"
+        raise EngineFailed(msg)

@@ -1,0 +1,241 @@
+"""The graphs against a reference in NumPy, and rows against themselves alone."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from auricle.engines.whisper.graphs.compiling import CacheType, GraphOptions
+from auricle.engines.whisper.kernel import Kernel, KernelLimits
+from auricle.engines.whisper.stored_array import StoredArray, StoredPart
+from auricle.engines.whisper.weights import WhisperWeights
+from auricle.errors import EngineFailed
+from whisper import reference
+from whisper.checkpoints import SHAPES, neutral_arrays, write_ctranslate2
+
+EXACT = GraphOptions.exact()
+Weights = Callable[[str], WhisperWeights]
+Kernels = Callable[[str, GraphOptions], Kernel]
+
+
+def log_mel(
+    name: str, n_frames: int, seed: int = 0
+) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    random = np.random.default_rng(seed)
+    return random.normal(size=(SHAPES[name].n_mels, n_frames)).astype(np.float32)
+
+
+@pytest.fixture
+def kernel(tiny_kernel: Kernels) -> Iterator[Kernel]:
+    """In float32; every test gives back what it took."""
+    kernel = tiny_kernel("multilingual", EXACT)
+    free = kernel.free_pages()
+    yield kernel
+    assert kernel.free_pages() == free
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("n_positions", [17, 64, 95, 96])
+def test_logits_are_those_of_the_reference(
+    name: str, n_positions: int, tiny_weights: Weights, tiny_kernel: Kernels
+) -> None:
+    weights, kernel = tiny_weights(name), tiny_kernel(name, EXACT)
+    mel = log_mel(name, 2 * n_positions)
+    tokens = [3, 17, 101, 5, 60, *range(20, 60)]  # beyond one page
+    expected, _ = reference.decode(weights, reference.encode(weights, mel), tokens)
+    state = kernel.encode(mel)
+    row = kernel.join(state)
+    given = [kernel.step({row: tokens[:5]})[0].copy()]
+    given += [kernel.step({row: [token]})[0].copy() for token in tokens[5:]]
+    kernel.leave(row)
+    kernel.release(state)
+    # Sums in another order: float32 keeps 7 digits, logits reach about 60.
+    np.testing.assert_allclose(given, expected[4:], atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        replace(EXACT, cache_type=CacheType.U8),
+        replace(EXACT, int8_decoder=True),
+        replace(EXACT, int8_encoder=True, int8_decoder=True, cache_type=CacheType.U8),
+        GraphOptions.fastest(),
+    ],
+    ids=["u8 caches", "int8 decoder", "int8 and u8", "fastest"],
+)
+def test_quantized_logits_stay_near_the_reference(
+    options: GraphOptions, tiny_weights: Weights, tiny_kernel: Kernels
+) -> None:
+    weights, kernel = tiny_weights("multilingual"), tiny_kernel("multilingual", options)
+    mel, tokens = log_mel("multilingual", 140), [3, 17, 101, 5, 60]
+    expected, _ = reference.decode(weights, reference.encode(weights, mel), tokens)
+    state = kernel.encode(mel)
+    row = kernel.join(state)
+    logits = kernel.step({row: tokens})[0].copy()
+    kernel.leave(row)
+    kernel.release(state)
+    # 8 bits a value: the error is some hundredths of the logits' spread, never of its order.
+    assert np.abs(logits - expected[-1]).max() < 0.25 * expected[-1].std()
+    assert np.corrcoef(logits, expected[-1])[0, 1] > 0.995
+
+
+def test_prompt_fed_at_once_is_the_prompt_fed_by_tokens(kernel: Kernel) -> None:
+    state = kernel.encode(log_mel("multilingual", 100))
+    rows = kernel.join(state), kernel.join(state)
+    prompt = list(range(1, 41))
+    whole = kernel.step({rows[0]: prompt}).copy()
+    by_token = [kernel.step({rows[1]: [token]}).copy() for token in prompt]
+    np.testing.assert_allclose(by_token[-1], whole, atol=2e-3)
+    for row in rows:
+        kernel.leave(row)
+    kernel.release(state)
+
+
+def test_rows_that_are_not_fed_stay_as_they_are(kernel: Kernel) -> None:
+    state = kernel.encode(log_mel("multilingual", 100))
+    first, second = kernel.join(state), kernel.join(state)
+    kernel.step({first: [1, 2], second: [3]})
+    kernel.step({second: [4]})
+    with_pause = kernel.step({first: [5]}).copy()
+    alone = kernel.join(state)
+    np.testing.assert_allclose(with_pause, kernel.step({alone: [1, 2, 5]}), atol=2e-3)
+    for row in (first, second, alone):
+        kernel.leave(row)
+    kernel.release(state)
+
+
+@pytest.mark.parametrize("n_before", [5, 32, 40])
+def test_forked_row_continues_as_its_source_and_then_apart(kernel: Kernel, n_before: int) -> None:
+    state = kernel.encode(log_mel("multilingual", 100))
+    row = kernel.join(state)
+    prompt = list(range(n_before))
+    kernel.step({row: prompt})
+    copy = kernel.fork(row)
+    logits = kernel.step({row: [7], copy: [9]}).copy()
+    after = kernel.step({row: [8], copy: [10]}).copy()
+    for tail, both in ((7, 8), logits[0]), ((9, 10), logits[1]):
+        alone = kernel.join(state)
+        np.testing.assert_allclose(kernel.step({alone: [*prompt, tail[0]]})[0], both, atol=2e-3)
+        kernel.leave(alone)
+    alone = kernel.join(state)
+    np.testing.assert_allclose(kernel.step({alone: [*prompt, 9, 10]})[0], after[1], atol=2e-3)
+    for each in (row, copy, alone):
+        kernel.leave(each)
+    kernel.release(state)
+
+
+def test_window_lives_as_long_as_a_row_uses_it(kernel: Kernel) -> None:
+    state = kernel.encode(log_mel("multilingual", 100))
+    row = kernel.join(state)
+    kernel.release(state)
+    other = kernel.encode(log_mel("multilingual", 100, seed=1))
+    logits = kernel.step({row: [1]}).copy()
+    again = kernel.encode(log_mel("multilingual", 100))
+    alone = kernel.join(again)
+    np.testing.assert_allclose(kernel.step({alone: [1]}), logits, atol=2e-3)
+    for each in (row, alone):
+        kernel.leave(each)
+    kernel.release(other)
+    kernel.release(again)
+
+
+def test_short_windows_take_only_their_own_pages(kernel: Kernel) -> None:
+    cross, _ = kernel.free_pages()
+    state = kernel.encode(log_mel("multilingual", 66))
+    assert cross - kernel.free_pages()[0] == 2  # 33 positions
+    kernel.release(state)
+
+
+def test_too_many_windows_fail_clearly_and_leave_the_others_alone(kernel: Kernel) -> None:
+    states = [kernel.encode(log_mel("multilingual", 192)) for _ in range(8)]
+    with pytest.raises(EngineFailed, match="cache pages"):
+        kernel.encode(log_mel("multilingual", 192))
+    for state in states:
+        kernel.release(state)
+
+
+def test_input_that_is_no_number_fails_instead_of_giving_text(kernel: Kernel) -> None:
+    mel = log_mel("multilingual", 64)
+    mel[3, 5] = np.nan
+    with pytest.raises(EngineFailed, match="no numbers"):
+        kernel.encode(mel)
+
+
+def test_weights_that_are_no_numbers_fail_in_the_first_step(tiny_weights: Weights) -> None:
+    weights = tiny_weights("multilingual")
+    broken = weights.array("decoder.1.ffn.down.bias")
+    broken[3] = np.inf
+    arrays = dict(weights._arrays) | {"decoder.1.ffn.down.bias": StoredArray((StoredPart(broken),))}
+    kernel = Kernel(WhisperWeights(arrays), EXACT, KernelLimits(1, 1, 32))
+    state = kernel.encode(log_mel("multilingual", 64))
+    with pytest.raises(EngineFailed, match="no numbers"):
+        kernel.step({kernel.join(state): [1]})
+
+
+def test_fault_inside_the_runtime_is_raised_not_lost(kernel: Kernel) -> None:
+    """`InferRequest.infer` returns the outputs of the run before instead."""
+    state = kernel.encode(log_mel("multilingual", 64))
+    row = kernel.join(state)
+    kernel.step({row: [1]})
+    kernel._decoder.set("self_begins", np.array([0, 1, 2, 3], np.int32))
+    with pytest.raises(EngineFailed, match="whisper_decoder"):
+        kernel._decoder.run()
+    kernel.leave(row)
+    kernel.release(state)
+
+
+@pytest.mark.parametrize("options", [EXACT, GraphOptions.fastest()], ids=["exact", "fastest"])
+@pytest.mark.parametrize("n_rows", [2, 3, 8])
+def test_company_does_not_change_the_tokens(
+    options: GraphOptions, n_rows: int, tiny_kernel: Kernels
+) -> None:
+    kernel = tiny_kernel("multilingual", options)
+    state = kernel.encode(log_mel("multilingual", 150))
+
+    def greedy(n_rows: int) -> list[int]:
+        rows = [kernel.join(state) for _ in range(n_rows)]
+        logits = kernel.step({row: [1, 2, 3] for row in rows})
+        tokens = []
+        for _ in range(40):
+            tokens.append(int(logits[0].argmax()))
+            logits = kernel.step({row: [tokens[-1] if row == rows[0] else 5] for row in rows})
+        for row in rows:
+            kernel.leave(row)
+        return tokens
+
+    assert greedy(n_rows) == greedy(1)
+    kernel.release(state)
+
+
+ISA_CHECK = """
+import sys
+from pathlib import Path
+from auricle.engines.whisper.graphs.compiling import GraphOptions
+from auricle.engines.whisper.kernel import Kernel, KernelLimits
+from auricle.engines.whisper.self_check import self_check
+from auricle.engines.whisper.weights import load_weights
+options = GraphOptions.fastest()
+kernel = Kernel(load_weights(Path(sys.argv[1])), options, KernelLimits(2, 4, 64))
+self_check(kernel)
+print(options.arithmetic)
+"""
+
+
+@pytest.mark.parametrize("isa", ["AVX2", "AVX512_CORE", "ALL"])
+def test_fastest_options_pass_the_self_check_on_lesser_processors(isa: str, tmp_path: Path) -> None:
+    """A cap above what this processor has changes nothing."""
+    write_ctranslate2(tmp_path, neutral_arrays(SHAPES["multilingual"]))
+    done = subprocess.run(
+        [sys.executable, "-c", ISA_CHECK, str(tmp_path)],
+        env=os.environ | {"ONEDNN_MAX_CPU_ISA": isa},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
