@@ -57,7 +57,12 @@ class Runtime:
             DecodeLimits(max_audio_s=settings.max_audio_s),
             settings.decoder_memory_bytes,
         )
-        spec = EngineSpec(weights.row.engine, str(weights.folder), settings.beam_size)
+        spec = EngineSpec(
+            settings.engine or weights.row.engine,
+            str(weights.folder),
+            settings.beam_size,
+            graphs_folder=str(settings.cache_dir / "graphs"),
+        )
         self._scheduler = Scheduler(spec, settings.workers)
         self._transcriber: Transcriber | None = None
         self._stack = AsyncExitStack()

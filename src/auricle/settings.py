@@ -86,6 +86,12 @@ class Settings(BaseModel):
     model_table: Path | None = Field(
         None, description="TOML file of further model rows, in the form of the built-in table."
     )
+    engine: str | None = Field(
+        None,
+        pattern="^(ctranslate2|openvino)$",
+        description="`ctranslate2`, or `openvino` (ours, experimental: tokens as they are decoded, "
+        "many utterances in a batch); unset: what the model's row says.",
+    )
     language: str | None = Field(
         None, pattern=r"^[a-z]{2}$", description="Language of all recordings; unset detects it."
     )

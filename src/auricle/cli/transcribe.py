@@ -50,7 +50,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="URL",
         help="let this server do it (default: $AURICLE_URL if set; its key: $AURICLE_API_KEY)",
     )
-    add_setting_flags(parser, "model", "workers", "beam_size")
+    add_setting_flags(parser, "model", "workers", "engine", "beam_size")
     parser.set_defaults(run=run)
 
 

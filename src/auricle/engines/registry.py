@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from auricle import telemetry
 from auricle.engines.protocol import Engine
 from auricle.errors import EngineFailed
 
@@ -48,7 +49,9 @@ def _openvino(spec: EngineSpec) -> Engine:
             cache_folder=None if spec.graphs_folder is None else Path(spec.graphs_folder),
         )
     except EngineFailed as error:
-        logger.warning("engine.fallback", extra={"to": "ctranslate2", "reason": error.message})
+        telemetry.log(
+            logger, logging.WARNING, "engine.fallback", to="ctranslate2", reason=error.message
+        )
         return _ctranslate2(spec)
 
 

@@ -28,6 +28,8 @@ from auricle.pipeline.windows import Window, WindowOptions, WindowPacker
 from auricle.transcript.events import Completed, TranscriptEvent
 from auricle.vad.segmenter import Segmenter, SegmenterOptions
 
+SPEECH = SegmenterOptions(min_silence_ms=400, pad_ms=300)
+"""How speech is cut for recognition: fine, since windows join it again."""
 MISSED_SPEECH_S = 1.0
 """Speech behind the end of a hypothesis from which its tail is decoded again."""
 MIN_PROGRESS_S = 1.0
@@ -69,12 +71,12 @@ class Transcriber:
             submit: the engine side of the seam.
             max_in_flight: windows of one recording that are with the engine at once.
             window_options: how utterances are packed; default: `WindowOptions()`.
-            segmenter_options: how speech is cut; default: `SegmenterOptions()`.
+            segmenter_options: how speech is cut; default: `SPEECH`.
         """
         self._submit = submit
         self._max_in_flight = max_in_flight
         self._window_options = window_options or WindowOptions()
-        self._segmenter_options = segmenter_options or SegmenterOptions()
+        self._segmenter_options = segmenter_options or SPEECH
 
     async def transcribe(
         self,

@@ -24,9 +24,9 @@ class WindowOptions:
     """
 
     max_s: float = 30.0
-    min_s: float = 20.0
-    first_min_s: float = 6.0
-    first_max_s: float = 14.0
+    min_s: float = 24.0
+    first_min_s: float = 12.0
+    first_max_s: float = 22.0
     kept_pause_s: float = 1.0
 
 

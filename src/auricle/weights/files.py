@@ -19,7 +19,7 @@ LOCAL_ERRNOS = frozenset(_FULL | _FORBIDDEN | _IN_THE_WAY | {errno.EIO})
 """Errors of this machine's disk: another source of the weights would meet them too."""
 
 
-class NotObtained(Exception):  # noqa: N818 (a reason, not a fault: the next source is asked)
+class NotObtained(Exception):
     """A source cannot give the files; the message is a clause that says why."""
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from auricle.audio.log_mel import HOP_LENGTH, N_FFT, SAMPLE_RATE, log_mel, mel_filters
+from auricle.audio.log_mel import HOP_LENGTH, N_FFT, log_mel, mel_filters
+from auricle.audio.waveform import SAMPLE_RATE
 
 
 def hz_of_mel(mel: float) -> float:
@@ -17,7 +18,8 @@ def naive_filter(n_mels: int, i: int) -> NDArray[np.float64]:
     low, centre, high = (hz_of_mel(top * (i + k) / (n_mels + 1)) for k in range(3))
     bins_hz = np.arange(N_FFT // 2 + 1) * SAMPLE_RATE / N_FFT
     rising, falling = (bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre)
-    return np.maximum(0, np.minimum(rising, falling)) * 2 / (high - low)
+    triangle: NDArray[np.float64] = np.maximum(0, np.minimum(rising, falling))
+    return triangle * 2 / (high - low)
 
 
 def naive_log_mel(waveform: NDArray[np.float32], n_mels: int, n_frames: int) -> NDArray[np.float64]:
@@ -36,7 +38,8 @@ def naive_log_mel(waveform: NDArray[np.float32], n_mels: int, n_frames: int) -> 
         frame = padded[i * HOP_LENGTH : i * HOP_LENGTH + N_FFT] * hann
         columns.append(filters @ np.abs(basis @ frame) ** 2)
     log = np.log10(np.maximum(np.stack(columns, 1), 1e-10))
-    return (np.maximum(log, log.max() - 8) + 4) / 4
+    scaled: NDArray[np.float64] = (np.maximum(log, log.max() - 8) + 4) / 4
+    return scaled
 
 
 @pytest.mark.parametrize("n_mels", [80, 128])

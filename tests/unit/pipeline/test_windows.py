@@ -68,22 +68,22 @@ def test_what_fits_one_window_is_not_split() -> None:
 
 
 def test_the_first_of_several_windows_is_short_and_ends_at_the_longest_pause() -> None:
-    windows = pack(spans_s((0, 7), (7.4, 9), (9.9, 12), (12.4, 20), (20.4, 33)), 34)
-    assert [window.start_s for window in windows] == [0, pytest.approx(9.9)]
+    windows = pack(spans_s((0, 7), (7.4, 13), (13.4, 15), (15.9, 20), (20.4, 33)), 34)
+    assert [window.start_s for window in windows] == [0, pytest.approx(15.9)]
 
 
 def test_later_windows_end_at_the_longest_pause_that_leaves_them_full() -> None:
-    first = [(0, 10)]
-    later = [(11, 20), (20.6, 31), (31.9, 38), (38.4, 43)]
-    windows = pack(spans_s(*first, *later), 44)
-    assert [window.start_s for window in windows] == [0, 11, pytest.approx(31.9)]
+    first = [(0, 14)]
+    later = [(15, 20), (20.6, 37.1), (37.5, 41), (41.9, 43.5), (43.9, 48)]
+    windows = pack(spans_s(*first, *later), 49)
+    assert [window.start_s for window in windows] == [0, 15, pytest.approx(41.9)]
 
 
 def test_a_window_is_ready_as_soon_as_more_speech_is_pending_than_fits() -> None:
     packer = WindowPacker(WindowOptions())
     packer.add_audio(np.zeros(32 * SAMPLE_RATE, np.float32))
-    assert packer.add_span(Span(0, 8 * SAMPLE_RATE)) == []
-    assert packer.add_span(Span(9 * SAMPLE_RATE, 20 * SAMPLE_RATE)) == []
+    assert packer.add_span(Span(0, 13 * SAMPLE_RATE)) == []
+    assert packer.add_span(Span(14 * SAMPLE_RATE, 20 * SAMPLE_RATE)) == []
     assert len(packer.add_span(Span(21 * SAMPLE_RATE, 32 * SAMPLE_RATE))) == 1
 
 

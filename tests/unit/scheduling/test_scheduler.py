@@ -44,7 +44,8 @@ async def scheduler(spec: EngineSpec) -> AsyncIterator[Scheduler]:
 def speech() -> Waveform:
     with av.open(str(CLIP)) as container:
         frames = [frame.to_ndarray().ravel() for frame in container.decode(audio=0)]
-    return (np.concatenate(frames) / 32768).astype(np.float32)
+    samples: Waveform = np.concatenate(frames).astype(np.float32)
+    return samples / 32768
 
 
 async def decode(scheduler: Scheduler, waveform: Waveform, request: str = "") -> Final | Failed:
