@@ -45,7 +45,7 @@ def speech() -> Waveform:
     with av.open(str(CLIP)) as container:
         frames = [frame.to_ndarray().ravel() for frame in container.decode(audio=0)]
     samples: Waveform = np.concatenate(frames).astype(np.float32)
-    return samples / 32768
+    return samples / np.float32(32768)
 
 
 async def decode(scheduler: Scheduler, waveform: Waveform, request: str = "") -> Final | Failed:
