@@ -4,7 +4,7 @@ from typing import Any
 
 from contract.sdk import Sdk, upload
 from harness.media_host import MediaHost
-from harness.speech import ASK_NOT, JFK
+from harness.speech import ASK_NOT
 
 MODEL = "voxtral-mini-latest"
 
@@ -12,7 +12,7 @@ MODEL = "voxtral-mini-latest"
 def test_events_add_up_to_the_blocking_answer(sdk: Sdk) -> None:
     asked: dict[str, Any] = {
         "model": MODEL,
-        "file": upload(JFK.path),
+        "file": upload(ASK_NOT.path),
         "timestamp_granularities": ["segment"],
     }
     blocking = sdk.complete(**asked)
