@@ -33,6 +33,25 @@ SURE_OF_ANOTHER_LANGUAGE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
+class _Search:
+    """How CTranslate2 looks for a text; temperature 0 is beam search, which repeats exactly."""
+
+    beam_size: int = 1
+    temperature: float = 0.0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+
+
+RETRIES = (
+    _Search(beam_size=5, repetition_penalty=1.1, no_repeat_ngram_size=6),
+    _Search(beam_size=1, repetition_penalty=1.2, no_repeat_ngram_size=3),
+)
+"""What is tried after a result that is not believed. Not a rising temperature, as in the paper:
+samples differ from run to run, and a window that is decoded again after a crash must say the same
+(CTranslate2 seeds its generators once a thread, so a seed does not help)."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Decoded:
     """One attempt's result, before it is cut into segments."""
 
@@ -100,8 +119,8 @@ class CTranslate2Whisper:
         encoded = self._encode(utterance)
         language, probability = self._language(encoded, options)
         results: list[_Decoded] = []
-        for temperature in self._policy.attempts(options.temperature):
-            result = self._generate(encoded, language, duration_s, temperature)
+        for search in self._searches(options.temperature):
+            result = self._generate(encoded, language, duration_s, search)
             results.append(result)
             if self._policy.is_silence(result.no_speech_probability, result.mean_logprob):
                 return Hypothesis(
@@ -116,6 +135,11 @@ class CTranslate2Whisper:
         return self._hypothesis(
             best.without_loop(self._tokenizer), language, probability, duration_s, options
         )
+
+    def _searches(self, temperature: float | None) -> tuple[_Search, ...]:
+        if temperature:
+            return (_Search(temperature=temperature),)
+        return (_Search(beam_size=self._policy.beam_size), *RETRIES)
 
     def _believes(self, result: _Decoded) -> bool:
         tokens = self._tokenizer.text_tokens(result.tokens)
@@ -152,16 +176,18 @@ class CTranslate2Whisper:
         features: ctranslate2.StorageView,
         language: str,
         duration_s: float,
-        temperature: float,
+        search: _Search,
     ) -> _Decoded:
         prompt = self._tokenizer.prompt(language)
-        sampled = temperature > 0
+        sampled = search.temperature > 0
         result = self._model.generate(
             features,
             [prompt],
-            beam_size=1 if sampled else self._policy.beam_size,
+            beam_size=search.beam_size,
             sampling_topk=0 if sampled else 1,
-            sampling_temperature=temperature if sampled else 1.0,
+            sampling_temperature=search.temperature if sampled else 1.0,
+            repetition_penalty=search.repetition_penalty,
+            no_repeat_ngram_size=search.no_repeat_ngram_size,
             max_length=len(prompt) + self._policy.token_cap(duration_s),
             return_scores=True,
             return_no_speech_prob=True,
