@@ -25,8 +25,8 @@ class WindowOptions:
 
     max_s: float = 30.0
     min_s: float = 24.0
-    first_min_s: float = 12.0
-    first_max_s: float = 22.0
+    first_min_s: float = 7.0
+    first_max_s: float = 13.0
     kept_pause_s: float = 1.0
 
 
