@@ -22,14 +22,15 @@ from auricle.transcript.events import (
 from auricle.transcript.model import Segment, Transcript
 
 PATH = "/v1/audio/transcriptions"
-MODEL = "voxtral-mini-latest"
+DEFAULT_MODEL = "voxtral-mini-latest"
 """An id that every server of this API answers to."""
 
 
 class RemoteServer:
     """Enter it to open connections, leave it to close them."""
 
-    def __init__(self, url: str, key: str | None) -> None:
+    def __init__(self, url: str, key: str | None, model: str | None = None) -> None:
+        self._model = model or DEFAULT_MODEL
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._url = url
         self._client = httpx.AsyncClient(
@@ -39,10 +40,10 @@ class RemoteServer:
         )
 
     @classmethod
-    def configured(cls, url: str | None) -> "RemoteServer | None":
+    def configured(cls, url: str | None, model: str | None = None) -> "RemoteServer | None":
         """The server of the flag or of `AURICLE_URL`; None when neither is there."""
         url = url or os.environ.get("AURICLE_URL")
-        return cls(url, os.environ.get("AURICLE_API_KEY")) if url else None
+        return cls(url, os.environ.get("AURICLE_API_KEY"), model) if url else None
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,7 +65,7 @@ class RemoteServer:
             InvalidRequest: the server refused it; the message is the server's.
             Unavailable: the server cannot be reached, or the connection broke.
         """
-        fields = {"model": MODEL, "stream": "true"}
+        fields = {"model": self._model, "stream": "true"}
         if options.language is not None:
             fields["language"] = options.language
         if options.granularity is not None:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from auricle.cli.flags import add_setting_flags, setting_flags
 from auricle.cli.remote import RemoteServer
 from auricle.engines.protocol import Ticket
-from auricle.errors import AuricleError, InvalidRequest
+from auricle.errors import AuricleError, InvalidRequest, SettingsError
 from auricle.pipeline.options import TranscribeOptions
 from auricle.settings import Settings, load
 from auricle.sources.spool import Spool
@@ -71,7 +71,7 @@ async def _run(
     arguments: argparse.Namespace, settings: Settings, options: TranscribeOptions
 ) -> int:
     status = 0
-    async with _transcriber(arguments.server, settings) as transcribe:
+    async with _transcriber(arguments, settings) as transcribe:
         for name in arguments.inputs:
             try:
                 async with _recording(name, settings) as path:
@@ -87,9 +87,15 @@ async def _run(
 
 
 @asynccontextmanager
-async def _transcriber(server: str | None, settings: Settings) -> AsyncIterator[Transcribe]:
-    remote = RemoteServer.configured(server)
+async def _transcriber(
+    arguments: argparse.Namespace, settings: Settings
+) -> AsyncIterator[Transcribe]:
+    remote = RemoteServer.configured(arguments.server, arguments.setting_model)
     if remote is not None:
+        for name in ("workers", "engine", "beam_size"):
+            if getattr(arguments, f"setting_{name}") is not None:
+                flag = f"--{name.replace('_', '-')}"
+                raise SettingsError(f"{flag} is the server's own choice", param=name)
         async with remote:
             yield remote.transcribe
         return
