@@ -20,7 +20,7 @@ from auricle.server.request_context import record_of
 from auricle.server.service import TranscriptionService
 from auricle.server.sse import KEEP_ALIVE_FRAME, EventStream, Pace, event_frame
 from auricle.server.tekken import count_tokens
-from auricle.server.wire.body import BodyLimits, read_fields
+from auricle.server.wire.body import BodyLimits, announced_bytes, read_fields
 from auricle.server.wire.field_reader import LongText
 from auricle.server.wire.transcription import (
     TranscriptionResponse,
@@ -60,7 +60,8 @@ class Transcriptions:
         """Take a permit, read the body, transcribe, answer."""
         headers = Headers(scope=scope)
         record = record_of(scope)
-        with self.admission.permit():
+        with self.admission.permit(record.tenant):
+            self.service.refuse_when_full(announced_bytes(headers))
             async with AsyncExitStack() as stack:
                 started = time.perf_counter()
                 async with self.admission.time_limit(self.request_timeout_s, "reading the body"):
