@@ -14,6 +14,10 @@ def hold_long(crew: Crew) -> Hold:
     return hold
 
 
+def surplus(crew: Crew) -> bool:
+    return crew.has_surplus
+
+
 def test_reserve_lasts_for_some_long_recordings() -> None:
     crew = Crew(4, 64)
     for _ in range(4 - RESERVE):
@@ -44,14 +48,14 @@ def test_surplus_goes_but_for_some_slack_while_there_are_long_recordings() -> No
     holds = [hold_long(crew) for _ in range(1 + SLACK + 1)]
     crew.size = crew.n_long + 1
     for hold in holds[: SLACK + 1]:
-        assert not crew.has_surplus
+        assert not surplus(crew)
         hold.end()
         hold.end()
-    assert crew.has_surplus
+    assert surplus(crew)
     crew.size -= 1
-    assert not crew.has_surplus
+    assert not surplus(crew)
     holds[-1].end()
     assert crew.n_long == 0
-    assert crew.has_surplus
+    assert surplus(crew)
     crew.size = 1
-    assert not crew.has_surplus
+    assert not surplus(crew)
