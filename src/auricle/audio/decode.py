@@ -235,5 +235,10 @@ class Decoder:
 
 def _packets(container: InputContainer, stream: AudioStream) -> Iterator["Packet[AudioStream]"]:
     """The stream's packets; the last one is empty and flushes the decoder."""
-    with _translated():
-        yield from container.demux(stream)
+    while True:
+        try:
+            with _translated():
+                yield from container.demux(stream)
+        except IndexError:  # PyAV's, at a packet of a track that the head did not announce
+            continue
+        return

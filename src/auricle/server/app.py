@@ -92,7 +92,9 @@ class Application:
         self, service: TranscriptionService, settings: Settings, fetcher: Fetcher, pace: Pace
     ) -> None:
         self.admission = _admission(settings)
-        self.metrics = Metrics(service.gauges)
+        self.metrics = Metrics(
+            lambda: {**service.gauges(), "transcriptions_in_work": self.admission.in_use}
+        )
         self.routes = self._routes(service, settings, fetcher, pace)
         self._app = self._layers(settings)
 
