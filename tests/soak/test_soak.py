@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.metrics import metrics_of
 from harness.processes import DECODER, ENGINE_WORKER, children, kill_all
 from harness.server import Server
 from harness.waiting import eventually
@@ -75,13 +76,6 @@ def state_at_rest(server: Server) -> State:
         metrics["auricle_transcriptions_in_work"],
         metrics["auricle_queued_audio_seconds"],
     )
-
-
-def metrics_of(server: Server) -> dict[str, float]:
-    with server.client() as client:
-        lines = client.get("/metrics").text.splitlines()
-    pairs = (line.rsplit(" ", 1) for line in lines if line and line[0] != "#")
-    return {name: float(value) for name, value in pairs}
 
 
 def visit_all(server: Server, folder: Path, numbers: range) -> Counter[str]:
