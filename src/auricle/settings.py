@@ -137,7 +137,7 @@ class Settings(BaseModel):
         "beyond it: 429. Default: three hours a core.",
     )
     request_timeout_s: float = Field(
-        1800, gt=0, description="Longest a single transcription may take, in seconds."
+        3 * 3600, gt=0, description="Longest a single transcription may take, in seconds."
     )
     decoders: int = Field(
         default_factory=lambda: _n_cores() + 2,

@@ -44,6 +44,9 @@ from auricle.transcript.events import (
 from auricle.transcript.model import Transcript
 from auricle.weights.card import Feature, ModelCard
 
+UPLOAD_S = 1800.0
+"""Seconds a body may take at most: senders who dawdle hold a permit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Transcriptions:
@@ -64,7 +67,8 @@ class Transcriptions:
             self.service.refuse_when_full(announced_bytes(headers))
             async with AsyncExitStack() as stack:
                 started = time.perf_counter()
-                async with self.admission.time_limit(self.request_timeout_s, "reading the body"):
+                upload_s = min(UPLOAD_S, self.request_timeout_s)
+                async with self.admission.time_limit(upload_s, "reading the body"):
                     fields = await stack.enter_async_context(
                         read_fields(headers, receive, self.limits)
                     )
