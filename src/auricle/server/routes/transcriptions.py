@@ -208,7 +208,9 @@ class _Job:
     async def _answer(self, transcript: Transcript) -> TranscriptionResponse:
         self._record.audio_s = transcript.duration_s
         self._record.timings.update(transcript.timings)
-        return response_of(
+        # In a thread: the words of three hours take a tenth of a second, and probes wait.
+        return await asyncio.to_thread(
+            response_of,
             transcript,
             model=self._asked.model,
             granularity=self._options.granularity,
