@@ -19,10 +19,13 @@ from auricle.audio.decode import DecodeLimits
 from auricle.errors import EngineFailed, Unavailable, UnreadableAudio
 from auricle.frontend.blocks import Block, ChildLost, RecordingEnd, parse
 from auricle.frontend.crew import Crew
+from auricle.frontend.idle import IdleWorkers
 from auricle.frontend.worker import Worker
 
 __all__ = ["Block", "DecodeLimits", "FrontEndPool", "RecordingEnd"]
 
+SMALL_BYTES = 4 << 20
+"""Files up to this size go before others that wait for a process."""
 FIRST_RETRY_S = 0.1
 MAX_RETRY_S = 5.0
 """Pause between attempts to start a child, doubling from the first to this."""
@@ -61,7 +64,7 @@ class FrontEndPool:
         self._limits = asdict(limits)
         self._stall_s = stall_s
         self._max_recordings = max_recordings
-        self._idle: asyncio.Queue[Worker | None] = asyncio.Queue()  # None: closed
+        self._idle = IdleWorkers()
         self._workers: set[Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._keys = itertools.count()
@@ -89,7 +92,7 @@ class FrontEndPool:
     async def close(self) -> None:
         """End all processes; readers still at it get `Unavailable`. Safe to call again."""
         self._is_closed = True
-        self._idle.put_nowait(None)
+        self._idle.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -99,8 +102,8 @@ class FrontEndPool:
     async def read(self, path: Path) -> AsyncGenerator[Block | RecordingEnd, None]:
         """Decode a file: its blocks in order, then one `RecordingEnd`.
 
-        Waits for a free process. The process decodes no further ahead than its pipe holds;
-        closing the generator frees it.
+        Waits for a free process, small files first. The process decodes no further ahead than
+        its pipe holds; closing the generator frees it.
 
         Args:
             path: a file that stays as it is while it is read.
@@ -110,7 +113,7 @@ class FrontEndPool:
             TooLarge: over a limit; the message names it.
             Unavailable: the pool is closed.
         """
-        worker = await self._take_idle()
+        worker = await self._take_idle(path)
         key = next(self._keys)
         is_over = is_lost = False
         n_samples = 0
@@ -141,18 +144,17 @@ class FrontEndPool:
         _logger.warning("decoder.lost", extra={"reason": str(error)})
         return UnreadableAudio("the decoder gave up on this recording")
 
-    async def _take_idle(self) -> Worker:
-        while worker := await self._idle.get():
-            if worker.is_idle:
-                worker.is_idle = False
-                return worker
-        self._idle.put_nowait(None)  # for the next who waits
-        raise Unavailable("the server is shutting down")
+    async def _take_idle(self, path: Path) -> Worker:
+        n_bytes = (await asyncio.to_thread(path.stat)).st_size
+        worker = await self._idle.take(is_small=n_bytes <= SMALL_BYTES)
+        if worker is None:
+            raise Unavailable("the server is shutting down")
+        return worker
 
     def _set_idle(self, worker: Worker) -> None:
         worker.is_idle = True
         worker.listen().add_done_callback(lambda _: self._on_sign_of(worker))
-        self._idle.put_nowait(worker)
+        self._idle.put(worker)
         self._shrink()
 
     def _grow(self) -> None:
@@ -163,15 +165,10 @@ class FrontEndPool:
 
     def _shrink(self) -> None:
         """End idle processes that are no longer needed."""
-        while self._crew.has_surplus and not self._idle.empty():
-            worker = self._idle.get_nowait()
-            if worker is None:
-                self._idle.put_nowait(None)  # closed, and to stay so
-                return
-            if worker.is_idle:
-                worker.is_idle = False
-                self._crew.size -= 1
-                self._in_background(self._remove(worker))
+        while self._crew.has_surplus and (worker := self._idle.pop()) is not None:
+            worker.is_idle = False
+            self._crew.size -= 1
+            self._in_background(self._remove(worker))
 
     def _on_sign_of(self, worker: Worker) -> None:
         """An idle child has nothing to say: it ended, or was taken over and babbles."""

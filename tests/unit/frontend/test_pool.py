@@ -13,7 +13,13 @@ from auricle.audio.decode import BLOCK
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.errors import EngineFailed, TooLarge, Unavailable, UnreadableAudio
 from auricle.frontend.crew import LONG_S
-from auricle.frontend.pool import Block, DecodeLimits, FrontEndPool, RecordingEnd
+from auricle.frontend.pool import (
+    SMALL_BYTES,
+    Block,
+    DecodeLimits,
+    FrontEndPool,
+    RecordingEnd,
+)
 from auricle.vad.silero import SileroVad, VadState
 from harness.media import decode, silence, tone, wav
 from harness.speech import ASK_NOT, GERMAN
@@ -286,6 +292,29 @@ async def test_callers_wait_for_a_free_child_in_order(
     await items.aclose()
     await asyncio.gather(*waiting[1:])
     assert waiting[0].cancelled()
+
+
+async def test_small_file_goes_before_large_ones_that_wait(
+    start_pool: StartPool, long_recording: Path, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.wav"
+    large.write_bytes(wav(tone(SMALL_BYTES / 2 / SAMPLE_RATE + 1)))
+    pool = await start_pool()
+    items = pool.read(long_recording)
+    await first_block(items)
+    finished: list[str] = []
+
+    async def read(name: str, path: Path) -> None:
+        await read_all(pool, path)
+        finished.append(name)
+
+    async with asyncio.TaskGroup() as readers:
+        readers.create_task(read("large", large))
+        await asyncio.sleep(0.2)  # for the files' sizes to be known
+        readers.create_task(read("small", ASK_NOT.path))
+        await asyncio.sleep(0.2)
+        await items.aclose()
+    assert finished == ["small", "large"]
 
 
 async def read_far_into(items: Recording) -> None:
