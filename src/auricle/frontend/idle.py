@@ -2,8 +2,11 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 from auricle.frontend.worker import Worker
+
+Waiting = deque[asyncio.Future[Worker | None]]
 
 
 class IdleWorkers:
@@ -15,18 +18,15 @@ class IdleWorkers:
 
     def __init__(self) -> None:
         self._workers: deque[Worker] = deque()
-        self._small: deque[asyncio.Future[Worker | None]] = deque()
-        self._large: deque[asyncio.Future[Worker | None]] = deque()
+        self._small: Waiting = deque()
+        self._large: Waiting = deque()
         self._is_closed = False
 
     def put(self, worker: Worker) -> None:
         """A process is free."""
         for waiting in (self._small, self._large):
-            while waiting:
-                future = waiting.popleft()
-                if not future.done():  # else its caller has left
-                    future.set_result(worker)
-                    return
+            if _give(waiting, worker):
+                return
         self._workers.append(worker)
 
     async def take(self, *, is_small: bool) -> Worker | None:
@@ -38,13 +38,16 @@ class IdleWorkers:
                 return worker
         return None
 
-    async def _wait(self, waiting: "deque[asyncio.Future[Worker | None]]") -> Worker | None:
+    async def _wait(self, waiting: Waiting) -> Worker | None:
         future: asyncio.Future[Worker | None] = asyncio.get_running_loop().create_future()
         waiting.append(future)
         try:
             return await future
         except asyncio.CancelledError:
-            if not future.cancelled() and (worker := future.result()) is not None:
+            if future.cancelled():
+                with suppress(ValueError):  # it may have been passed over already
+                    waiting.remove(future)
+            elif (worker := future.result()) is not None:
                 self.put(worker)
             raise
 
@@ -60,7 +63,15 @@ class IdleWorkers:
         """Whoever waits, now or later, gets None."""
         self._is_closed = True
         for waiting in (self._small, self._large):
-            for future in waiting:
-                if not future.done():
-                    future.set_result(None)
-            waiting.clear()
+            while _give(waiting, None):
+                continue
+
+
+def _give(waiting: Waiting, worker: Worker | None) -> bool:
+    """Hand something to the first who still waits; whether there was one."""
+    while waiting:
+        future = waiting.popleft()
+        if not future.done():  # else its caller has just left
+            future.set_result(worker)
+            return True
+    return False
