@@ -11,6 +11,9 @@ from auricle.errors import EngineFailed
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_SLOTS = 8
+"""Utterances that a worker's stepping engine decodes at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
@@ -23,7 +26,7 @@ class EngineSpec:
     engine: str
     folder: str
     beam_size: int = 5
-    slots: int = 8
+    slots: int = DEFAULT_SLOTS
     graphs_folder: str | None = None
 
 

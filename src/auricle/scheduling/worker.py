@@ -38,6 +38,8 @@ from auricle.scheduling.replay import Restarted
 log = logging.getLogger(__name__)
 
 MODULE = "auricle.scheduling.worker_process"
+KEPT_SLOTS = 1
+"""Slots of a worker that a request which already has work there leaves to others."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -95,6 +97,19 @@ class Worker:
     def free_slots(self) -> int:
         """How many more jobs it takes now."""
         return self.info.slots - len(self.jobs)
+
+    def takes(self, job: Job) -> bool:
+        """Whether there is a slot for this job.
+
+        A request that already has work here leaves the last slots to others: a short clip must
+        not wait until one of a long file's windows is done.
+        """
+        kept = min(KEPT_SLOTS, self.info.slots - 1)
+        has_work = any(
+            held is not None and held.ticket.request == job.ticket.request
+            for held in self.jobs.values()
+        )
+        return self.free_slots > (kept if has_work else 0)
 
     def assign(self, job: Job) -> None:
         """Put a job into a free slot."""
