@@ -15,11 +15,18 @@ def own_cpu_s() -> float:
 
 def tree_cpu_s(pid: int) -> float | None:
     """Seconds a process and its descendants have computed; None where /proc is missing."""
-    if not (_PROC / "self" / "stat").exists():
-        return None
+    by_process = process_tree_cpu_s(pid)
+    return sum(by_process.values()) if by_process else None
+
+
+def process_tree_cpu_s(pid: int) -> dict[int, float]:
+    """For a process and each living descendant, seconds it has computed, ended children included.
+
+    Empty where /proc is missing, or when the process has ended.
+    """
     parents: dict[int, int] = {}
     ticks: dict[int, int] = {}
-    for entry in _PROC.iterdir():
+    for entry in _PROC.iterdir() if (_PROC / "self" / "stat").exists() else ():
         fields = _stat_fields(entry) if entry.name.isdigit() else None
         if fields is not None:
             parents[int(entry.name)] = int(fields[1])
@@ -27,7 +34,7 @@ def tree_cpu_s(pid: int) -> float | None:
     members = {pid}
     while found := {p for p, parent in parents.items() if parent in members} - members:
         members |= found
-    return sum(ticks.get(member, 0) for member in members) / _TICKS_PER_S
+    return {member: ticks[member] / _TICKS_PER_S for member in members if member in ticks}
 
 
 def machine_cpu_s() -> float | None:
