@@ -17,8 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
+from auricle.process_tree import tree_cpu_s
 from auricle.settings import load
-from cpu_time import machine_cpu_s, tree_cpu_s
+from cpu_time import machine_cpu_s
 from manifest import find_manifest, read_manifest
 from normalizers import load_normalizers
 from peers.cast import Peers

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import httpx
 
-from cpu_time import own_cpu_s, tree_cpu_s
+from auricle.process_tree import tree_cpu_s
+from cpu_time import own_cpu_s
 from manifest import Recording
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import httpx
 
-from cpu_time import tree_cpu_s
+from auricle.process_tree import tree_cpu_s
+from auricle.scoring.text import scored_tokens
+from auricle.scoring.wer import count_errors
 from manifest import Recording
 from peers.ggml_weights import write_ggml
 from server_process import connect, started_server
@@ -21,6 +23,9 @@ from systems import Answer, FasterWhisper, System
 
 BATCH = 8
 WORKERS = 2
+PROOF_S = 8.0
+WORST_RATE = 0.5
+"""Errors a word in the first utterance, of about `PROOF_S`, above which a peer is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +138,14 @@ class Peers:
         return self._warmed(FasterWhisper(self._model, name=name, batch_size=batch_size, **options))
 
     def _warmed(self, system: System) -> System:
-        answer = system.transcribe(self._speech.utterances[0])
-        if answer.error:
-            raise SystemExit(f"{system.name} does not work: {answer.error}")
+        """The system, after it has proved on an utterance that it hears."""
+        utterance = self._speech.near(PROOF_S, 1)[0]
+        answer = system.transcribe(utterance)
+        said, heard = (
+            scored_tokens(text, "en") for text in (utterance.reference or "", answer.text)
+        )
+        if answer.error or count_errors(said, heard).rate > WORST_RATE:
+            raise SystemExit(f"{system.name} does not work: {answer.error or answer.text!r}")
         return system
 
 

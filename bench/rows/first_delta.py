@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import httpx
 
-from cpu_time import tree_cpu_s
+from auricle.process_tree import tree_cpu_s
 from manifest import Recording
 from stage import Auricle, Stage, rotated
 from systems import sse_payloads

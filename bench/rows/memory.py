@@ -3,8 +3,8 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from auricle.process_tree import tree_pss_bytes
 from auricle.scoring.wer import ErrorCounts
-from memory import tree_pss_bytes
 from stage import Stage
 from verdict import Aim, Series, Verdict, hold
 
@@ -50,6 +50,6 @@ class Peak:
 
     def _watch(self) -> None:
         while True:
-            self.largest_bytes = max(self.largest_bytes, tree_pss_bytes(self._pid))
+            self.largest_bytes = max(self.largest_bytes, tree_pss_bytes(self._pid) or 0)
             if self._ended.wait(SAMPLE_S):
                 return

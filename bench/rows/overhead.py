@@ -4,7 +4,8 @@ from pathlib import Path
 
 from auricle.audio.log_mel import FRAMES_PER_S, log_mel
 from auricle.audio.waveform import SAMPLE_RATE
-from cpu_time import own_cpu_s, process_tree_cpu_s
+from auricle.process_tree import process_tree_cpu_s
+from cpu_time import own_cpu_s
 from stage import Auricle, Stage, series
 from verdict import Aim, Series, Verdict, hold
 from waveforms import read_waveform
