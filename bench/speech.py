@@ -82,22 +82,20 @@ def hours_of_speech(
     There are no hours of distinct speech: every pass over the recordings has another order, so
     that windows are cut anew.
     """
-    waveforms = {r.id: read_waveform(r.path) for r in recordings}
     pause = np.zeros(round(GAP_S * SAMPLE_RATE), np.float32)
+    waveforms = {r.id: np.concatenate([read_waveform(r.path), pause]) for r in recordings}
+    shortest = min(map(len, waveforms.values()))
     room = round(duration_s * SAMPLE_RATE)
-    parts: list[Waveform] = []
-    said: list[str] = []
+    chosen: list[Recording] = []
     n_passes, order = 0, list(recordings)
-    while True:
+    while room >= shortest:
         Random(n_passes).shuffle(order)
         n_passes += 1
         for recording in order:
-            room -= len(waveforms[recording.id]) + len(pause)
-            if room < 0:
-                path = folder / "hours.flac"
-                write_waveform(path, whole := np.concatenate(parts))
-                length_s = len(whole) / SAMPLE_RATE
-                text = " ".join(said)
-                return Recording("hours", path, "longform", "en", length_s, text), n_passes
-            parts += [waveforms[recording.id], pause]
-            said.append(recording.reference or "")
+            if len(waveforms[recording.id]) <= room:
+                room -= len(waveforms[recording.id])
+                chosen.append(recording)
+    whole: Waveform = np.concatenate([waveforms[r.id] for r in chosen])
+    write_waveform(path := folder / "hours.flac", whole)
+    text = " ".join(r.reference or "" for r in chosen)
+    return Recording("hours", path, "longform", "en", len(whole) / SAMPLE_RATE, text), n_passes
