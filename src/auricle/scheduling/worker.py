@@ -40,7 +40,8 @@ log = logging.getLogger(__name__)
 MODULE = "auricle.scheduling.worker_process"
 KEPT_SLOTS = 1
 """Slots of a worker that a request which already has work there leaves to others."""
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""For what is around an engine: only the engine itself may have more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +73,8 @@ class Worker:
         Raises:
             EngineFailed: it did not get there; the message says why.
         """
-        child = await Child.start(MODULE, json.dumps(asdict(spec)), env=ONE_THREAD)
+        environ = {**ONE_THREAD, "OMP_NUM_THREADS": str(spec.n_threads)}
+        child = await Child.start(MODULE, json.dumps(asdict(spec)), env=environ)
         try:
             async with asyncio.timeout(timeout_s):
                 frame = await child.receive()
