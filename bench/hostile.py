@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
+from auricle.process_tree import tree_pss_bytes
 from load import PATH
 from manifest import Recording, find_manifest, read_manifest
-from memory import tree_pss_bytes
 from records import Recorder, describe_run
 from server_process import connect, running_server
 from table import format_table
@@ -43,13 +43,13 @@ def main() -> int:
     with running_server(options.server) as server, connect(server) as client:
         recorder.write("run", describe_run(None))
         assert post(client, good)["status"] == httpx.codes.OK
-        before = tree_pss_bytes(server.pid) if server.pid else 0
+        before = (tree_pss_bytes(server.pid) if server.pid else 0) or 0
         found = [
             {**post(client, each), "expect": expectations[each.id]}
             for each in recordings
             if each.kind == "hostile"
         ]
-        after = tree_pss_bytes(server.pid) if server.pid else 0
+        after = (tree_pss_bytes(server.pid) if server.pid else 0) or 0
         assert post(client, good)["status"] == httpx.codes.OK
     for each in found:
         recorder.write("measurement", each)

@@ -16,9 +16,10 @@ from typing import Any
 
 import httpx
 
+from auricle.process_tree import tree_pss_bytes
 from latencies import quantile, quantiles_ms
 from manifest import Recording, find_manifest, read_manifest
-from memory import MemoryWatch, tree_pss_bytes
+from memory import MemoryWatch
 from records import Recorder, describe_run, warn_if_busy
 from server_process import RunningServer, connect, running_server
 from systems import fold_events, sse_payloads
@@ -133,7 +134,7 @@ def run_level(
     if server.pid is None:
         run_clients(work, n_clients)
     else:
-        level.idle_bytes = tree_pss_bytes(server.pid)
+        level.idle_bytes = tree_pss_bytes(server.pid) or 0
         with MemoryWatch(server.pid) as memory:
             run_clients(work, n_clients)
         level.peak_bytes = memory.peak_bytes

@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from auricle.process_tree import tree_pss_bytes
 from load import PATH
-from made_recordings import join_speech
 from manifest import find_manifest, read_manifest
-from memory import MemoryWatch, tree_pss_bytes
+from memory import MemoryWatch
 from records import Recorder, describe_run
 from server_process import RunningServer, connect, running_server
+from speech import hours_of_speech
 from systems import fold_events, sse_payloads
 from table import format_table
 
@@ -38,8 +39,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, running_server(None) as server:
         recorder.write("run", describe_run(None))
         for hours in options.hours:
-            path = Path(folder) / f"{hours:g}h.flac"
-            join_speech(recordings, hours * 3600, path)
+            path = hours_of_speech(recordings, hours * 3600 - 1, Path(folder))[0].path
             measured.append({"hours": hours, **transcribe(server, path)})
             recorder.write("measurement", measured[-1])
     print(format_table(list(measured[0]), [list(map(str, each.values())) for each in measured]))
@@ -60,7 +60,7 @@ def parse_arguments() -> argparse.Namespace:
 def transcribe(server: RunningServer, path: Path) -> dict[str, Any]:
     """Times in seconds, memory in MiB."""
     assert server.pid is not None
-    before = tree_pss_bytes(server.pid)
+    before = tree_pss_bytes(server.pid) or 0
     started_s = time.monotonic()
     form = {"model": "voxtral-mini-latest", "stream": "true"}
     with (

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import wave
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,10 +22,10 @@ import httpx
 
 from latencies import quantile
 from load import PATH
-from made_recordings import join_speech, write_silence
 from manifest import Recording, find_manifest, read_manifest
 from records import Recorder, describe_run, n_cores, warn_if_busy
 from server_process import RunningServer, connect, running_server
+from speech import hours_of_speech
 from table import format_table
 
 CLIP_S = 3.0
@@ -134,9 +135,9 @@ def run_phases(
     folder: Path,
     options: argparse.Namespace,
 ) -> Iterator[Phase]:
-    long, large = folder / "long.flac", folder / "large.wav"
     spoken = [r for r in recordings if r.kind in {"longform", "read"} and r.language == "en"]
-    join_speech(spoken, LONG_S, long)
+    long = hours_of_speech(spoken, LONG_S, folder)[0].path
+    large = folder / "large.wav"
     write_silence(UPLOAD_BYTES - 44, large)
     with connect(server) as client:
         for _ in range(3):
@@ -145,6 +146,17 @@ def run_phases(
     yield measure(server, "one long a core", clip, options.clips, n_cores(), long, None)
     yield measure(server, f"{options.many} long", clip, options.clips, options.many, long, None)
     yield measure(server, "and 500 MB uploads", clip, options.clips, n_cores(), long, large)
+
+
+def write_silence(n_bytes: int, target: Path) -> None:
+    """Write a stereo WAV file at 48 kHz with so many bytes of samples."""
+    second = bytes(48_000 * 2 * 2)
+    with wave.open(str(target), "wb") as output:
+        output.setnchannels(2)
+        output.setsampwidth(2)
+        output.setframerate(48_000)
+        for at in range(0, n_bytes, len(second)):
+            output.writeframesraw(second[: n_bytes - at])
 
 
 def measure(

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from auricle.process_tree import tree_pss_bytes
 from harness.metrics import metrics_of
 from harness.processes import DECODER, ENGINE_WORKER, children, kill_all
 from harness.server import Server
 from harness.waiting import eventually
-from memory import tree_pss_bytes
 from soak.visitors import DISTURBED, KINDS, Visitor
 
 pytestmark = [pytest.mark.long, pytest.mark.needs("procfs"), pytest.mark.timeout(14_400)]
@@ -69,7 +69,7 @@ def state_at_rest(server: Server) -> State:
     eventually(is_at_rest, lambda: f"the server does not come to rest: {server.log[-3000:]}")
     metrics = metrics_of(server)
     return State(
-        tree_pss_bytes(server.pid),
+        tree_pss_bytes(server.pid) or 0,
         len(list(Path(f"/proc/{server.pid}/fd").iterdir())),
         len(children(server.pid, ENGINE_WORKER)),
         len(children(server.pid, DECODER)),

@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
+from auricle.process_tree import tree_pss_bytes
+from harness.waiting import eventually
 from latencies import quantile, quantiles_ms
 from load import Level, Request, summary
-from memory import MemoryWatch, tree_of, tree_pss_bytes
+from memory import MemoryWatch
 
 
 def test_quantiles_are_values_that_occurred() -> None:
@@ -33,11 +35,11 @@ def test_a_level_counts_answers_refusals_and_failures_apart() -> None:
 
 
 @pytest.mark.needs("procfs")
-def test_memory_is_that_of_the_whole_tree() -> None:
+def test_memory_is_the_most_there_was() -> None:
     program = (
         "import sys; block = bytearray(b'x' * (64 << 20)); print(flush=True); sys.stdin.read()"
     )
-    before = tree_pss_bytes(os.getpid())
+    before = tree_pss_bytes(os.getpid()) or 0
     with (
         MemoryWatch(os.getpid(), period_s=0.01) as watch,
         subprocess.Popen(
@@ -46,9 +48,5 @@ def test_memory_is_that_of_the_whole_tree() -> None:
     ):
         assert child.stdout is not None
         child.stdout.readline()
-        assert child.pid in tree_of(os.getpid())
-        grown = tree_pss_bytes(os.getpid()) - before
+        eventually(lambda: watch.peak_bytes > before + (60 << 20))
         child.communicate()
-    assert grown > 60 << 20
-    assert watch.peak_bytes >= before
-    assert watch.samples
