@@ -102,9 +102,11 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(running_server(options.server))
         recorder.write("run", describe_run(None))
-        phases = list(run_phases(server, recordings, clip, folder, options))
-        for phase in phases:
+        phases: list[Phase] = []
+        for phase in run_phases(server, recordings, clip, folder, options):
+            phases.append(phase)
             recorder.write("phase", summary(phase, phases[0]))
+            print(summary(phase, phases[0]), file=sys.stderr)
     found = [summary(phase, phases[0]) for phase in phases]
     print(f"\n{clip.id}, {clip.duration_s:.1f} s; times in ms")
     print(format_table(list(found[0]), [list(map(str, each.values())) for each in found]))
