@@ -111,7 +111,12 @@ class Settings(BaseModel):
     batch: int = Field(
         8, ge=1, le=64, description="Utterances that a process of `openvino` decodes at once."
     )
-    beam_size: int = Field(5, ge=1, le=16, description="Beam width; 1 is greedy, faster.")
+    beam_size: int | None = Field(
+        None,
+        ge=1,
+        le=16,
+        description="Beam width; 1 is greedy, faster; unset: 3 (`openvino`), 5 (`ctranslate2`).",
+    )
     cache_dir: Path = Field(
         default_factory=_default_cache_dir, description="Where model weights are kept."
     )
