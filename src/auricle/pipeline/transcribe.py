@@ -51,6 +51,7 @@ class _Recording:
     end: RecordingEnd | None = None
     hint: str | None = None
     hint_known: asyncio.Event = field(default_factory=asyncio.Event)
+    queue_s: float = 0.0
     inference_s: float = 0.0
 
 
@@ -115,6 +116,7 @@ class Transcriber:
         timings = {
             "decode": end.decode_s,
             "vad": end.vad_s,
+            "queue": recording.queue_s,
             "inference": recording.inference_s,
             "total": time.monotonic() - started_s,
         }
@@ -190,7 +192,8 @@ class Transcriber:
                 elif isinstance(event, Failed):
                     raise EngineFailed(event.reason)
                 else:
-                    recording.inference_s += time.monotonic() - started_s
+                    recording.queue_s += event.queue_s
+                    recording.inference_s += time.monotonic() - started_s - event.queue_s
                     hypothesis = event.hypothesis
                     if recording.hint is None and hypothesis.segments:
                         recording.hint = hypothesis.language

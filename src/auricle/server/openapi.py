@@ -104,12 +104,14 @@ def _form_schema(*, with_file: bool) -> Json:
 
 
 def _transcribed() -> Json:
-    stream: list[type[BaseModel]] = [LanguageEvent, TextDeltaEvent, SegmentEvent, DoneEvent, ErrorBody]
+    events: list[type[BaseModel]] = [LanguageEvent, TextDeltaEvent, SegmentEvent, DoneEvent]
     answer = _ok(
         "The transcript, or the stream of its events.",
         {
             **_json(TranscriptionResponse),
-            "text/event-stream": {"schema": {"oneOf": [_ref(event) for event in stream]}},
+            "text/event-stream": {
+                "schema": {"oneOf": [_ref(event) for event in [*events, ErrorBody]]}
+            },
         },
     )
     answer["200"]["headers"][HEADER] = {"$ref": "#/components/headers/ServerTiming"}

@@ -6,13 +6,13 @@ export function RawView({ exchange }: { exchange: Exchange | null }) {
   if (exchange === null) return <p class="hint raw-empty">Nothing has been sent yet.</p>;
   return (
     <div class="raw">
-      <h3>Request</h3>
+      <h2>Request</h2>
       <Block label="Request" text={requestText(exchange)} />
       {exchange.status > 0 && (
         <>
-          <h3>
+          <h2>
             Response <small>{duration(exchange.elapsedMs / 1000)}</small>
-          </h3>
+          </h2>
           <Block label="Response" text={responseText(exchange)} />
         </>
       )}
@@ -35,9 +35,9 @@ function Block({ label, text }: { label: string; text: string }) {
 function Frames({ frames }: { frames: readonly TimedFrame[] }) {
   return (
     <>
-      <h3>
+      <h2>
         Events <small>{frames.length}</small>
-      </h3>
+      </h2>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
       <ol class="frames" tabIndex={0} aria-label="Events">
         {frames.map((frame, i) => (

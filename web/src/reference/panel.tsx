@@ -2,6 +2,7 @@ import { endpointsOf } from "../server/openapi";
 import type { ServerProps } from "../shell/panels";
 import { route } from "../shell/route";
 import { EndpointView } from "./endpoint";
+import licences from "./third-party-licenses.txt?url";
 
 /** Every endpoint of this server, from its own OpenAPI document. */
 export function ReferencePanel({ document, models }: ServerProps) {
@@ -33,7 +34,7 @@ export function ReferencePanel({ document, models }: ServerProps) {
         >
           OpenAPI document
         </a>
-        <a href="/static/third-party-licenses.txt" class="raw-link">
+        <a href={licences} class="raw-link">
           Third-party licences
         </a>
       </nav>

@@ -20,7 +20,8 @@ export function TranscribePanel({ models }: ServerProps) {
     return () => removeEventListener("keydown", onKey);
   }, []);
   const { source } = form.value;
-  const { phase, exchange } = session.value;
+  const { phase, exchange, text } = session.value;
+  const hasTranscript = phase === "running" || phase === "done" || text !== "";
   return (
     <div class="transcribe">
       <section class="work" aria-label="Transcription">
@@ -29,7 +30,7 @@ export function TranscribePanel({ models }: ServerProps) {
         {source !== null && <Wave />}
         <Options models={models} />
         <Progress />
-        {phase !== "idle" && <TranscriptView />}
+        {hasTranscript && <TranscriptView />}
         {phase === "done" && <Facts />}
       </section>
       <aside aria-label="The request behind it">

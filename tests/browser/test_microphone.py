@@ -1,0 +1,38 @@
+"""The microphone, which hears a real clip."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from auricle.scoring.text import normalize_basic
+from browser.playground import Playground
+from harness.chromium import chromium, microphone
+from harness.long_recording import say_repeatedly
+from harness.speech import ASK_NOT
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    clip: Path = say_repeatedly(ASK_NOT, 1, tmp_path_factory.mktemp("microphone") / "clip.wav")
+    with chromium(*microphone(clip)) as running:
+        yield running
+
+
+def test_what_is_said_is_recorded_transcribed_and_played(
+    playground: Playground, page: Page
+) -> None:
+    page.get_by_role("button", name="Record").click()
+    expect(page.get_by_text("Listening")).to_be_visible()
+    expect(page.locator(".recorder-clock")).to_have_text("0:06")
+    page.get_by_role("button", name="Stop and use it").click()
+    expect(page.locator(".source")).to_contain_text("recording.webm")
+    playground.until_playable()  # its length is found, though its header does not state it
+    playground.press()
+    playground.until_done()
+    assert normalize_basic(playground.text()) == ASK_NOT.words
+    playground.word("country").click()
+    expect(playground.lit).to_contain_text("country")
