@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from browser.playground import PHONE, Playground
-from harness.chromium import WAIT_MS, Complaints, chromium
+from chromium import chromium
+from harness.page import WAIT_MS, Complaints
 from harness.server import KEY, Server
 
 OpenPlayground = Callable[..., Playground]

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from harness.chromium import WAIT_MS
+from harness.page import WAIT_MS
 
 expect.set_options(timeout=WAIT_MS)
 

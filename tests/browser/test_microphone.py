@@ -8,8 +8,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from auricle.scoring.text import normalize_basic
 from browser.playground import Playground
-from harness.chromium import chromium, microphone
+from chromium import chromium
 from harness.long_recording import say_repeatedly
+from harness.page import microphone
 from harness.speech import ASK_NOT
 
 pytestmark = pytest.mark.needs("chromium")

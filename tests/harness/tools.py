@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from chromium import find_chromium
 from contract.sdk import NODE_MODULES, ROOT, python_of
-from harness.chromium import find_chromium
 
 MAKE_SDKS = "run `make sdks`"
 WEB_MODULES = ROOT / "web" / "node_modules" / ".package-lock.json"

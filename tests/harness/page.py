@@ -1,29 +1,11 @@
-"""Chromium, driven by Playwright: where it is, how it starts, what a page of it complains about."""
+"""A page in a browser: what its microphone hears, and what it complains about."""
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, Request
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-QUIET = (
-    "--no-sandbox",  # tests may run as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 WAIT_MS = 60_000
 """Generous: the machine may be busy."""
-
-
-def find_chromium() -> str | None:
-    """The browser's path, None where there is none."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def microphone(recording: Path) -> tuple[str, ...]:
@@ -33,23 +15,6 @@ def microphone(recording: Path) -> tuple[str, ...]:
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-audio-capture={recording}%noloop",
     )
-
-
-@contextmanager
-def chromium(*more: str) -> Iterator[Browser]:
-    """A running browser.
-
-    Playwright's event loop runs as long as the browser does, and no other may start meanwhile:
-    enter this for a module at most.
-    """
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(), args=[*QUIET, *more], timeout=WAIT_MS
-        )
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 class Complaints:
