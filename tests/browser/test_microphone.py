@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from auricle.scoring.text import normalize_basic
-from browser.playground import Playground
+from browser.conftest import OpenPlayground
+from browser.looks import check
 from chromium import chromium
 from harness.long_recording import say_repeatedly
 from harness.page import microphone
 from harness.speech import ASK_NOT
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = pytest.mark.needs("chromium", "web-modules")
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +25,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 def test_what_is_said_is_recorded_transcribed_and_played(
-    playground: Playground, page: Page
+    open_playground: OpenPlayground,
 ) -> None:
+    playground = open_playground(bypass_csp=True)
+    page = playground.page
     page.get_by_role("button", name="Record").click()
     expect(page.get_by_text("Listening")).to_be_visible()
+    check(playground, "recording", {"dark": False, "phone": False})
     expect(page.locator(".recorder-clock")).to_have_text("0:06")
     page.get_by_role("button", name="Stop and use it").click()
     expect(page.locator(".source")).to_contain_text("recording.webm")

@@ -59,6 +59,12 @@ test("a pause or another voice begins a phrase", () => {
   ]);
 });
 
+test("a long sentence breaks at the end of a clause", () => {
+  const text = `${"on ".repeat(44)}and, ${"on ".repeat(100).trim()}`;
+  const lengths = layOut(text, words(text)).phrases.map((phrase) => phrase.pieces.length);
+  expect(lengths).toEqual([45, 80, 20]);
+});
+
 test("segments are phrases of their own", () => {
   const entries = [
     { text: "Good morning.", start: 0, end: 1 },

@@ -31,8 +31,11 @@ export interface Layout {
 }
 
 const PAUSE_S = 1.2;
-const MAX_PIECES = 60;
 const MIN_PIECES = 6;
+/** From here on the end of a clause will do, and at last any word. */
+const MANY_PIECES = 40;
+const MAX_PIECES = 80;
+const CLAUSE_END = /[,;:–—，；：、]["'”’»）)]*$/;
 const SENTENCE_END = /[.?!…。？！]["'”’»）)]*$/;
 
 export function layOut(text: string, entries: readonly Entry[]): Layout {
@@ -72,6 +75,7 @@ function isBreak(open: readonly Piece[], next: Piece, isWords: boolean): boolean
   const last = open.at(-1);
   if (last === undefined || !isWords) return true;
   if (next.start - last.end > PAUSE_S || open.length >= MAX_PIECES) return true;
+  if (open.length >= MANY_PIECES && CLAUSE_END.test(last.text)) return true;
   return open.length >= MIN_PIECES && SENTENCE_END.test(last.text);
 }
 

@@ -83,7 +83,10 @@ function light(paper: HTMLElement | null, index: number, isPlaying: boolean): vo
   }
 }
 
+/** The player and the tools stay at the top of the window, over the text. */
+const COVERED_PX = 160;
+
 function isVisible(element: HTMLElement): boolean {
   const { top, bottom } = element.getBoundingClientRect();
-  return top >= 0 && bottom <= innerHeight;
+  return top >= COVERED_PX && bottom <= innerHeight;
 }
