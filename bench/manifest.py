@@ -13,7 +13,8 @@ _BESIDE_THE_PROJECT = Path(__file__).resolve().parents[2] / "shared" / "speech"
 class Recording:
     """One line of a manifest. `reference` is None without a transcript, "" without speech.
 
-    `duration_s` is 0 where the manifest knows none (files that are no audio).
+    `duration_s` is 0 where the manifest knows none (files that are no audio). `utterances` is a
+    JSON file of what is said when: `start`, `end` (seconds) and `text` of each.
     """
 
     id: str
@@ -22,6 +23,7 @@ class Recording:
     language: str
     duration_s: float
     reference: str | None
+    utterances: Path | None = None
 
 
 def find_manifest(given: str | None) -> Path:
@@ -47,6 +49,7 @@ def read_manifest(path: Path) -> list[Recording]:
 
 
 def _parse(row: dict[str, Any], folder: Path) -> Recording:
+    utterances = row.get("segments") or row.get("turns")
     return Recording(
         id=row["id"],
         path=folder / row["path"],
@@ -54,4 +57,5 @@ def _parse(row: dict[str, Any], folder: Path) -> Recording:
         language=row["language"],
         duration_s=row["duration_s"] or 0.0,
         reference=row.get("reference"),
+        utterances=folder / utterances if utterances else None,
     )

@@ -54,6 +54,12 @@ class _Recording:
     queue_s: float = 0.0
     inference_s: float = 0.0
 
+    def note_language(self, language: str) -> None:
+        """The first language heard: what the windows that wait for it are to expect."""
+        if self.hint is None:
+            self.hint = language
+            self.hint_known.set()
+
 
 class Transcriber:
     """Transcribes recordings with the engine behind `submit`; holds no state between them."""
@@ -104,7 +110,7 @@ class Transcriber:
         async with aclosing(heard):
             async for item in heard:
                 if isinstance(item, Delta):
-                    events = assembly.add_delta(item.text)
+                    events = assembly.add_delta(item.text, item.language)
                 else:
                     events = assembly.add_window(item.window, item.hypothesis)
                     recording.hint = assembly.language
@@ -154,8 +160,8 @@ class Transcriber:
     ) -> AsyncGenerator[Delta | _Heard, None]:
         """Deltas and hypotheses of a window; what a hypothesis leaves out is heard again.
 
-        Unless the caller named the language, the first window goes alone: it tells the others
-        what language to expect.
+        Unless the caller named the language, the first window goes alone until its language is
+        known: it tells the others what to expect.
         """
         if index > 0 and options.language is None:
             await recording.hint_known.wait()
@@ -188,6 +194,7 @@ class Transcriber:
         async with aclosing(self._submit(utterance, decode_options, ticket)) as events:
             async for event in events:
                 if isinstance(event, Delta):
+                    recording.note_language(event.language)
                     yield event
                 elif isinstance(event, Failed):
                     raise EngineFailed(event.reason)
@@ -195,8 +202,8 @@ class Transcriber:
                     recording.queue_s += event.queue_s
                     recording.inference_s += time.monotonic() - started_s - event.queue_s
                     hypothesis = event.hypothesis
-                    if recording.hint is None and hypothesis.segments:
-                        recording.hint = hypothesis.language
+                    if hypothesis.segments:
+                        recording.note_language(hypothesis.language)
                     yield _Heard(window, hypothesis)
 
 
