@@ -62,9 +62,10 @@ test-long: setup dev sdks ## soaks, crash and fuzz campaigns
 bench-setup: setup dev
 	$(PIP) install -r requirements-bench.lock
 
-bench: bench-setup ## quality and speed against faster-whisper, into bench/results/
+bench: bench-setup ## quality and speed against faster-whisper, and how fast the page loads, into bench/results/
 	$(BIN)/python bench/quality.py
 	$(BIN)/python bench/speed.py
+	$(BIN)/python bench/page_load.py
 
 format:
 	$(BIN)/ruff format src tests bench

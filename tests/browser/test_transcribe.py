@@ -63,7 +63,8 @@ def test_listen_along_search_and_take_away(playground: Playground, page: Page) -
         assert normalize_basic(text)[:20] in normalize_basic(subtitles)
 
     expect(playground.facts).to_contain_text(re.compile(r"Real-time factor\s*\d+\.\d+"))
-    for fact in ("English", "408", "decode", "queue", "inference"):
+    tokens = str(json.loads(answer)["usage"]["total_tokens"])
+    for fact in ("English", tokens, "decode", "queue", "inference"):
         expect(playground.facts).to_contain_text(fact)
     raw = playground.show_raw()
     for part in ("POST /v1/audio/transcriptions", "file: jfk.mp3 (audio/mpeg, 76.4 kB)", "200 OK"):
@@ -99,7 +100,9 @@ def test_a_dropped_file_in_segments(playground: Playground, page: Page) -> None:
         }""",
         list(ASK_NOT.path.read_bytes()),
     )
-    page.locator(".source").dispatch_event("drop", {"dataTransfer": data})
+    page.locator("body").dispatch_event("dragover", {"dataTransfer": data})
+    expect(page.locator(".source")).to_have_class(re.compile("over"))
+    page.locator("body").dispatch_event("drop", {"dataTransfer": data})
     expect(page.locator(".source")).to_contain_text("dropped.flac")
     page.get_by_label("Times of").select_option("segment")
     page.get_by_label("Language", exact=True).select_option("English")

@@ -1,4 +1,4 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../shell/icon";
 import { player, reset } from "./actions";
 import { change, form, type Source } from "./form";
@@ -12,27 +12,34 @@ function take(source: Source | null): void {
   change({ source });
 }
 
+/** Whether a file hovers over the window; dropped anywhere, it is taken. */
+function useDrop(): boolean {
+  const [isOver, setOver] = useState(false);
+  useEffect(() => {
+    const onDrag = (event: DragEvent) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault(); // or else the browser would leave the page for the file
+      setOver(
+        event.type === "dragover" || (event.type === "dragleave" && event.relatedTarget !== null),
+      );
+      const file = event.type === "drop" ? event.dataTransfer.files[0] : undefined;
+      if (file !== undefined) take({ kind: "file", file, isRecording: false });
+    };
+    const types = ["dragover", "dragleave", "drop"] as const;
+    for (const type of types) addEventListener(type, onDrag);
+    return () => {
+      for (const type of types) removeEventListener(type, onDrag);
+    };
+  }, []);
+  return isOver;
+}
+
 /** Where the recording comes from: dropped, chosen, recorded, or a URL. */
 export function SourceChooser() {
-  const [isOver, setOver] = useState(false);
-  const onDrag = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(event.type === "dragover");
-  };
-  const onDrop = (event: DragEvent) => {
-    onDrag(event);
-    const file = event.dataTransfer?.files[0];
-    if (file !== undefined) take({ kind: "file", file, isRecording: false });
-  };
+  const isOver = useDrop();
   const { source } = form.value;
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: dropping has the button as its twin
-    <div
-      class={`source ${source === null ? "empty" : "chosen"} ${isOver ? "over" : ""}`}
-      onDragOver={onDrag}
-      onDragLeave={onDrag}
-      onDrop={onDrop}
-    >
+    <div class={`source ${source === null ? "empty" : "chosen"} ${isOver ? "over" : ""}`}>
       {source === null ? <Doors /> : <Chosen source={source} />}
     </div>
   );

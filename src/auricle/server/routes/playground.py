@@ -31,7 +31,7 @@ def _policy(nonce: str) -> str:
     """What the page may load: this server, and what the user gave to it."""
     return (
         "default-src 'none'; script-src 'self'; connect-src 'self'; font-src 'self'; "
-        f"img-src 'self' data:; media-src 'self' blob: data:; style-src 'self' 'nonce-{nonce}'; "
+        f"img-src 'self'; media-src 'self' blob:; style-src 'self' 'nonce-{nonce}'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
