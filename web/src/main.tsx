@@ -3,6 +3,7 @@ import "./style/tokens.css";
 import "./style/base.css";
 import "./style/shell.css";
 import "./style/transcribe.css";
+import "./style/outcome.css";
 import "./style/transcript.css";
 import "./style/code.css";
 import "./style/reference.css";

@@ -42,14 +42,12 @@ interface Props {
   readonly onClose: () => void;
 }
 
-/** The microphone: asks for leave, records, hands over a file. */
-export function Recorder({ onDone, onClose }: Props) {
+/** A running take; it ends, unheard, when the component leaves. */
+function useTake(onFile: (file: File) => void): { take: Take | null; refusal: string } {
   const [take, setTake] = useState<Take | null>(null);
   const [refusal, setRefusal] = useState("");
-  const [seconds, setSeconds] = useState(0);
-  const done = useRef(onDone);
-  done.current = onDone;
-
+  const done = useRef(onFile);
+  done.current = onFile;
   useEffect(() => {
     let started: Take | null = null;
     let isLeft = false;
@@ -65,13 +63,12 @@ export function Recorder({ onDone, onClose }: Props) {
       if (started !== null) release(started);
     };
   }, []);
+  return { take, refusal };
+}
 
-  useEffect(() => {
-    if (take === null) return;
-    const timer = setInterval(() => setSeconds((performance.now() - take.startedMs) / 1000), 250);
-    return () => clearInterval(timer);
-  }, [take]);
-
+/** The microphone: asks for leave, records, hands over a file. */
+export function Recorder({ onDone, onClose }: Props) {
+  const { take, refusal } = useTake(onDone);
   return (
     <div class="recorder">
       {refusal === "" ? (
@@ -84,7 +81,7 @@ export function Recorder({ onDone, onClose }: Props) {
         </p>
       )}
       {take !== null && <Level stream={take.stream} />}
-      {take !== null && <p class="recorder-clock">{shortClock(seconds)}</p>}
+      {take !== null && <TakeClock startedMs={take.startedMs} />}
       <div class="doors">
         {take !== null && (
           <button type="button" class="primary" onClick={() => take.recorder.stop()}>
@@ -97,6 +94,15 @@ export function Recorder({ onDone, onClose }: Props) {
       </div>
     </div>
   );
+}
+
+function TakeClock({ startedMs }: { startedMs: number }) {
+  const [seconds, setSeconds] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => setSeconds((performance.now() - startedMs) / 1000), 250);
+    return () => clearInterval(timer);
+  }, [startedMs]);
+  return <p class="recorder-clock">{shortClock(seconds)}</p>;
 }
 
 function reasonOf(error: unknown): string {

@@ -11,24 +11,12 @@ const NOT_FOUND: ReadonlySet<number> = new Set();
 export function TranscriptView() {
   const paper = useRef<HTMLDivElement>(null);
   const [found, setFound] = useState(NOT_FOUND);
-  const { phrases, pieces, tail } = layout.value;
+  const { phrases, tail } = layout.value;
   const { phase, text } = session.value;
   const current = useComputed(() => pieceAt(layout.value.pieces, player.time.value));
   useSignalEffect(() => light(paper.current, current.value, player.isPlaying.value));
   useEffect(() => light(paper.current, current.peek(), false), [phrases, current]);
 
-  const playPiece = (element: EventTarget | null) => {
-    const index = pieceIndex(element);
-    const piece = index === null ? undefined : pieces[index];
-    if (piece !== undefined && !hasSelection()) player.playFrom(piece.start);
-  };
-  const onKey = (event: KeyboardEvent) => {
-    const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    if (step === 0 || pieces.length === 0 || event.target !== event.currentTarget) return;
-    event.preventDefault();
-    const next = pieces[Math.min(pieces.length - 1, Math.max(0, current.value + step))];
-    if (next !== undefined) player.seek(next.start);
-  };
   const isBare = asked.value?.granularity === "none";
   return (
     <article class={`transcript ${phase}`} aria-label="Transcript">
@@ -41,8 +29,8 @@ export function TranscriptView() {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: arrows move through the words
         tabIndex={0}
         aria-busy={phase === "running"}
-        onClick={(event) => playPiece(event.target)}
-        onKeyDown={onKey}
+        onClick={playPiece}
+        onKeyDown={(event) => moveByKey(event, current.peek())}
       >
         {phrases.map((phrase, i) => (
           <PhraseView
@@ -60,9 +48,21 @@ export function TranscriptView() {
   );
 }
 
-function pieceIndex(target: EventTarget | null): number | null {
+/** Play from the word that was clicked. */
+function playPiece({ target }: Event): void {
   const element = target instanceof Element ? target.closest<HTMLElement>("[data-piece]") : null;
-  return element === null ? null : Number(element.dataset.piece);
+  const piece = layout.value.pieces[Number(element?.dataset.piece ?? -1)];
+  if (piece !== undefined && !hasSelection()) player.playFrom(piece.start);
+}
+
+/** The arrow keys go to the word before or after. */
+function moveByKey(event: KeyboardEvent, current: number): void {
+  const { pieces } = layout.value;
+  const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+  if (step === 0 || pieces.length === 0 || event.target !== event.currentTarget) return;
+  event.preventDefault();
+  const next = pieces[Math.min(pieces.length - 1, Math.max(0, current + step))];
+  if (next !== undefined) player.seek(next.start);
 }
 
 /** Someone who selects text to copy it does not want to listen. */

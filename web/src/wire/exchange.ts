@@ -42,67 +42,84 @@ export interface Call {
 /** Frames kept for show; a transcript of many hours has more than anyone scrolls through. */
 export const MAX_KEPT_FRAMES = 5000;
 
+type OnChange = (exchange: Exchange, newFrames: readonly TimedFrame[]) => void;
+
 /**
  * Send a request; `onChange` gets the exchange whenever it has changed, and the frames that are
  * new since the last time. Its outcome is `open` until the last time.
  */
-export function send(
-  request: WireRequest,
-  key: string,
-  onChange: (exchange: Exchange, newFrames: readonly TimedFrame[]) => void,
-): Call {
-  const xhr = new XMLHttpRequest();
-  const started = performance.now();
-  const reader = new FrameReader();
+export function send(request: WireRequest, key: string, onChange: OnChange): Call {
   const headers: Field[] = key === "" ? [] : [["authorization", `Bearer ${key}`]];
-  let read = 0;
-  let exchange: Exchange = {
-    request,
-    headers,
-    outcome: "open",
-    status: 0,
-    statusText: "",
-    responseHeaders: [],
-    body: "",
-    frames: [],
-    uploadedShare: request.fields.length === 0 ? 1 : 0,
-    elapsedMs: 0,
-  };
+  return new Sending(request, headers, onChange);
+}
 
-  function publish(change: Partial<Exchange>, newFrames: readonly TimedFrame[] = []): void {
-    if (exchange.outcome !== "open") return;
-    exchange = { ...exchange, elapsedMs: performance.now() - started, ...change };
-    onChange(exchange, newFrames);
+class Sending implements Call {
+  private readonly xhr = new XMLHttpRequest();
+  private readonly started = performance.now();
+  private readonly reader = new FrameReader();
+  private readonly onChange: OnChange;
+  private read = 0;
+  private exchange: Exchange;
+
+  constructor(request: WireRequest, headers: readonly Field[], onChange: OnChange) {
+    this.onChange = onChange;
+    this.exchange = {
+      request,
+      headers,
+      outcome: "open",
+      status: 0,
+      statusText: "",
+      responseHeaders: [],
+      body: "",
+      frames: [],
+      uploadedShare: request.fields.length === 0 ? 1 : 0,
+      elapsedMs: 0,
+    };
+    const { xhr } = this;
+    xhr.upload.onprogress = ({ loaded, total }) =>
+      this.publish({ uploadedShare: total > 0 ? loaded / total : 0 });
+    xhr.upload.onload = () => this.publish({ uploadedShare: 1 });
+    xhr.onreadystatechange = () => this.readHead();
+    xhr.onprogress = () => this.readOn("open");
+    xhr.onload = () => this.readOn("complete");
+    xhr.onerror = () => this.readOn("broken");
+    xhr.onabort = () => this.publish({ outcome: "cancelled" });
+    xhr.open(request.method, request.path);
+    for (const [name, value] of headers) xhr.setRequestHeader(name, value as string);
+    xhr.send(request.fields.length === 0 ? null : formOf(request.fields));
   }
 
-  function readOn(outcome: Outcome): void {
-    const isStream = xhr.getResponseHeader("content-type")?.startsWith("text/event-stream");
-    const atMs = performance.now() - started;
-    const text = xhr.responseText;
-    const fresh = isStream ? reader.feed(text.slice(read)).map((each) => ({ ...each, atMs })) : [];
-    read = text.length;
+  cancel(): void {
+    this.xhr.abort();
+  }
+
+  private publish(change: Partial<Exchange>, newFrames: readonly TimedFrame[] = []): void {
+    if (this.exchange.outcome !== "open") return;
+    const elapsedMs = performance.now() - this.started;
+    this.exchange = { ...this.exchange, elapsedMs, ...change };
+    this.onChange(this.exchange, newFrames);
+  }
+
+  private readHead(): void {
+    const { readyState, status, statusText } = this.xhr;
+    if (readyState !== XMLHttpRequest.HEADERS_RECEIVED) return;
+    const responseHeaders = parseHeaders(this.xhr.getAllResponseHeaders());
+    this.publish({ status, statusText, responseHeaders, uploadedShare: 1 });
+  }
+
+  private readOn(outcome: Outcome): void {
+    const type = this.xhr.getResponseHeader("content-type") ?? "";
+    const isStream = type.startsWith("text/event-stream");
+    const atMs = performance.now() - this.started;
+    const text = this.xhr.responseText;
+    const fresh = isStream
+      ? this.reader.feed(text.slice(this.read)).map((frame) => ({ ...frame, atMs }))
+      : [];
+    this.read = text.length;
     if (outcome === "open" && fresh.length === 0) return;
-    const frames = [...exchange.frames, ...fresh].slice(0, MAX_KEPT_FRAMES);
-    publish({ outcome, frames, body: isStream ? "" : text }, fresh);
+    const frames = [...this.exchange.frames, ...fresh].slice(0, MAX_KEPT_FRAMES);
+    this.publish({ outcome, frames, body: isStream ? "" : text }, fresh);
   }
-
-  xhr.upload.onprogress = (event) =>
-    publish({ uploadedShare: event.total > 0 ? event.loaded / event.total : 0 });
-  xhr.upload.onload = () => publish({ uploadedShare: 1 });
-  xhr.onreadystatechange = () => {
-    if (xhr.readyState !== XMLHttpRequest.HEADERS_RECEIVED) return;
-    const responseHeaders = parseHeaders(xhr.getAllResponseHeaders());
-    const { status, statusText } = xhr;
-    publish({ status, statusText, responseHeaders, uploadedShare: 1 });
-  };
-  xhr.onprogress = () => readOn("open");
-  xhr.onload = () => readOn("complete");
-  xhr.onerror = () => readOn("broken");
-  xhr.onabort = () => publish({ outcome: "cancelled" });
-  xhr.open(request.method, request.path);
-  for (const [name, value] of headers) xhr.setRequestHeader(name, value as string);
-  xhr.send(request.fields.length === 0 ? null : formOf(request.fields));
-  return { cancel: () => xhr.abort() };
 }
 
 function formOf(fields: readonly Field[]): FormData {
