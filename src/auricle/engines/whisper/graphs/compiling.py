@@ -43,7 +43,7 @@ class GraphOptions:
     """How the graphs compute.
 
     `int8_encoder` and `int8_decoder` say whether weights are stored as int8, `int8_activations`
-    whether the decoder's linear layers round their inputs to int8 as well, with a scale for
+    whether linear layers with such weights round their inputs to int8 as well, with a scale for
     each ACTIVATION_GROUP values. Those products are exact, so their results do not depend on
     how many rows there are.
     """
@@ -60,12 +60,12 @@ class GraphOptions:
         """The quickest choice this processor computes rightly.
 
         int8 weights save memory traffic in the decoder everywhere; the encoder is bound by
-        arithmetic, where they only pay together with bf16.
+        arithmetic, where they only pay together with int8 activations.
         """
         return cls(
             arithmetic=Arithmetic.BF16 if has_bf16() else Arithmetic.F32,
             cache_type=CacheType.U8,
-            int8_encoder=has_bf16(),
+            int8_encoder=has_int8_dot(),
             int8_decoder=True,
             int8_activations=has_int8_dot(),
             n_threads=n_threads,
@@ -87,19 +87,12 @@ class GraphOptions:
         """What the keys and values of a window are stored as."""
         return ov.Type.bf16 if self.arithmetic is Arithmetic.BF16 else ov.Type.f32
 
-    def encoder_properties(self) -> dict[str, Any]:
-        """For the plugin; rounding activations to int8 in the encoder costs words."""
-        return self._properties() | {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
-
     def decoder_properties(self) -> dict[str, Any]:
         """For the plugin, whose fused attention would copy all keys and values at every step."""
-        group = ACTIVATION_GROUP if self.int8_activations else 0
-        return self._properties() | {
-            "SNIPPETS_MODE": "DISABLE",
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": group,
-        }
+        return self.encoder_properties() | {"SNIPPETS_MODE": "DISABLE"}
 
-    def _properties(self) -> dict[str, Any]:
+    def encoder_properties(self) -> dict[str, Any]:
+        """For the plugin."""
         return {
             "INFERENCE_NUM_THREADS": self.n_threads,
             "NUM_STREAMS": 1,
@@ -108,6 +101,7 @@ class GraphOptions:
             "KV_CACHE_PRECISION": self.cache_type.value,
             # By token: by channel, a page is quantized anew with every position written to it.
             "KEY_CACHE_QUANT_MODE": "BY_TOKEN",
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": ACTIVATION_GROUP if self.int8_activations else 0,
         }
 
 
