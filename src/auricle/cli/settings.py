@@ -68,6 +68,7 @@ def _default(name: str) -> str:
 _MACHINE_DEFAULTS = {
     "workers": "number of cores",
     "decoders": "number of cores + 2",
+    "max_queued_audio_s": "10800 x number of cores",
     "cache_dir": "`~/.cache/auricle`",
     "data_dir": "`~/.local/share/auricle`",
 }
