@@ -25,7 +25,8 @@ class EngineSpec:
     """What a worker process needs to build its engine; travels as JSON.
 
     `beam_size` None means the engine's own. `slots` is how many utterances a stepping engine
-    decodes at once, `n_threads` how many threads compute; `graphs_folder` keeps what it builds from the weights for the next start.
+    decodes at once, `n_threads` how many threads compute; `graphs_folder` keeps what it builds
+    from the weights for the next start.
     """
 
     engine: str
