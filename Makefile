@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: check run setup dev sdks test test-long fuzz bench bench-setup sbom audit format docs lock clean
+.PHONY: check run setup dev sdks web test test-long fuzz bench bench-setup sbom audit format docs lock clean
 
 check: dev ## format, lint, types, import contract (the default)
 	$(BIN)/ruff format --check src tests bench
@@ -33,8 +33,9 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 
 CONTRACT := tests/contract
 NODE_SDK := $(CONTRACT)/node/node_modules/.package-lock.json
+WEB_MODULES := web/node_modules/.package-lock.json
 
-sdks: .venvs/mistralai-1/.installed .venvs/mistralai-2/.installed $(NODE_SDK) ## older and other SDKs, for the contract tests
+sdks: .venvs/mistralai-1/.installed .venvs/mistralai-2/.installed $(NODE_SDK) $(WEB_MODULES) ## what tests need beyond Python's packages
 
 .venvs/mistralai-%/.installed: $(CONTRACT)/requirements-mistralai-%.txt
 	$(PYTHON) -m venv .venvs/mistralai-$*
@@ -44,6 +45,13 @@ sdks: .venvs/mistralai-1/.installed .venvs/mistralai-2/.installed $(NODE_SDK) ##
 $(NODE_SDK): $(CONTRACT)/node/package-lock.json
 	@if command -v npm > /dev/null; then npm --prefix $(CONTRACT)/node ci; \
 	else echo "npm is missing: the tests of the TypeScript SDK will be skipped"; fi
+
+$(WEB_MODULES): web/package-lock.json
+	@if command -v npm > /dev/null; then npm --prefix web ci; \
+	else echo "npm is missing: the tests of the playground's source will be skipped"; fi
+
+web: $(WEB_MODULES) ## build the playground into src/auricle/server/playground (needs npm)
+	npm --prefix web run build
 
 test: setup dev sdks ## everything but the long campaigns; missing tools skip their tests by name
 	$(BIN)/python -m pytest -m "not long and not fuzz"
@@ -59,9 +67,10 @@ fuzz: setup dev ## mutated media, bodies and requests for FUZZ_S seconds
 bench-setup: setup dev
 	$(PIP) install -r requirements-bench.lock
 
-bench: bench-setup ## quality and speed against faster-whisper, into bench/results/
+bench: bench-setup ## quality and speed against faster-whisper, and how fast the page loads, into bench/results/
 	$(BIN)/python bench/quality.py
 	$(BIN)/python bench/speed.py
+	$(BIN)/python bench/page_load.py
 
 .venvs/supply/.installed: requirements-supply.lock
 	$(PYTHON) -m venv .venvs/supply
@@ -80,6 +89,7 @@ audit: .venvs/supply/.installed ## known vulnerabilities in what requirements.lo
 format:
 	$(BIN)/ruff format src tests bench
 	$(BIN)/ruff check --fix src tests bench
+	@if test -d web/node_modules; then npm --prefix web run format; fi
 
 docs: dev ## regenerate docs/settings.md
 	$(BIN)/python -m auricle.cli settings --markdown > docs/settings.md
@@ -92,6 +102,7 @@ lock: ## refresh the lock files (needs uv)
 	for major in 1 2; do (cd $(CONTRACT) && uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header requirements-mistralai-$$major.in -o requirements-mistralai-$$major.txt); done
 	npm --prefix $(CONTRACT)/node install --package-lock-only
+	npm --prefix web install --package-lock-only
 
 clean:
-	rm -rf $(VENV) .venvs $(CONTRACT)/node/node_modules
+	rm -rf $(VENV) .venvs $(CONTRACT)/node/node_modules web/node_modules

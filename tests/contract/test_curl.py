@@ -117,11 +117,13 @@ def test_stream(server: Server) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.headers["x-accel-buffering"] == "no"
-    payloads = [_payload(frame) for frame in answer.body.strip().split("\n\n")]
+    frames = answer.body.strip().split("\n\n")
+    payloads = [_payload(frame) for frame in frames if not frame.startswith(":")]
     types = [payload["type"] for payload in payloads]
     assert types[0] == "transcription.language"
     assert types[-1] == "transcription.done"
     assert types.count("transcription.done") == 1
+    assert frames[-2].startswith(": server-timing: ")  # a comment: no reader takes it for an event
     assert "[DONE]" not in answer.body
 
 

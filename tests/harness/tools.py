@@ -4,16 +4,20 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from contract.sdk import NODE_MODULES, python_of
+from chromium import find_chromium
+from contract.sdk import NODE_MODULES, ROOT, python_of
 
 MAKE_SDKS = "run `make sdks`"
+WEB_MODULES = ROOT / "web" / "node_modules" / ".package-lock.json"
 
 _TOOLS: dict[str, tuple[Callable[[], object], str]] = {
+    "chromium": (find_chromium, "install chromium"),
     "curl": (lambda: shutil.which("curl"), "install curl"),
     "mistralai-1": (lambda: Path(python_of("1")).exists(), MAKE_SDKS),
     "mistralai-2": (lambda: Path(python_of("2")).exists(), MAKE_SDKS),
     "node": (lambda: shutil.which("node"), "install node and npm"),
     "node-sdk": (NODE_MODULES.exists, f"install node and npm, then {MAKE_SDKS}"),
+    "web-modules": (WEB_MODULES.exists, f"install node and npm, then {MAKE_SDKS}"),
     "procfs": (Path("/proc/self/stat").exists, "it is a part of Linux"),
 }
 

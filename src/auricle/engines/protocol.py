@@ -87,9 +87,13 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """The utterance is done; the deltas before it are a prefix of its text."""
+    """The utterance is done; the deltas before it are a prefix of its text.
+
+    `queue_s` is how long it waited for an engine, in seconds.
+    """
 
     hypothesis: Hypothesis
+    queue_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class _Recording:
     end: RecordingEnd | None = None
     hint: str | None = None
     hint_known: asyncio.Event = field(default_factory=asyncio.Event)
+    queue_s: float = 0.0
     inference_s: float = 0.0
 
     def note_language(self, language: str) -> None:
@@ -121,6 +122,7 @@ class Transcriber:
         timings = {
             "decode": end.decode_s,
             "vad": end.vad_s,
+            "queue": recording.queue_s,
             "inference": recording.inference_s,
             "total": time.monotonic() - started_s,
         }
@@ -197,7 +199,8 @@ class Transcriber:
                 elif isinstance(event, Failed):
                     raise EngineFailed(event.reason)
                 else:
-                    recording.inference_s += time.monotonic() - started_s
+                    recording.queue_s += event.queue_s
+                    recording.inference_s += time.monotonic() - started_s - event.queue_s
                     hypothesis = event.hypothesis
                     if hypothesis.segments:
                         recording.note_language(hypothesis.language)

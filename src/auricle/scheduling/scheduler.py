@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from dataclasses import replace
 
 from auricle import telemetry
 from auricle.engines.protocol import (
@@ -100,6 +101,8 @@ class Scheduler:
         try:
             while True:
                 event = replay.pass_on(await job.events.get())
+                if isinstance(event, Final):
+                    event = replace(event, queue_s=job.queue_s)
                 if event is not None:
                     yield event
                 if isinstance(event, Final | Failed):
@@ -108,6 +111,7 @@ class Scheduler:
             self._forget(job)
 
     def _enqueue(self, job: Job) -> None:
+        job.queued_at_s = asyncio.get_running_loop().time()
         self._queue.push(job, job.ticket, max(MIN_COST_S, job.utterance.duration_s))
         self._dispatch()
 

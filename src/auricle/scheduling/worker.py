@@ -46,13 +46,19 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One submitted utterance on its way. Owner: the scheduler."""
+    """One submitted utterance on its way. Owner: the scheduler.
+
+    `queued_at_s` is when it joined the queue, on the loop's clock; `queue_s` is how long it has
+    waited there in all.
+    """
 
     utterance: Utterance
     options: DecodeOptions
     ticket: Ticket
     events: "asyncio.Queue[DecodeEvent | Restarted]" = field(default_factory=asyncio.Queue)
     attempts: int = 0
+    queued_at_s: float = 0.0
+    queue_s: float = 0.0
 
 
 class Worker:
@@ -115,8 +121,10 @@ class Worker:
 
     def assign(self, job: Job) -> None:
         """Put a job into a free slot."""
+        now = asyncio.get_running_loop().time()
+        job.queue_s += now - job.queued_at_s
         if not self.jobs:
-            self.last_heard_s = asyncio.get_running_loop().time()
+            self.last_heard_s = now
         key = next(self._keys)
         job.attempts += 1
         self.jobs[key] = job

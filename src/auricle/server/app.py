@@ -17,6 +17,7 @@ from auricle.server.routes.health import Health
 from auricle.server.routes.metrics import MetricsPage
 from auricle.server.routes.models import Models
 from auricle.server.routes.openapi import OpenApiPage
+from auricle.server.routes.playground import STATIC, Playground
 from auricle.server.routes.transcriptions import Transcriptions
 from auricle.server.service import TranscriptionService
 from auricle.server.sse import Pace
@@ -115,7 +116,10 @@ class Application:
         )
         models = Models(service)
         health = Health(service, self.admission)
+        playground = Playground()
         return [
+            LabelledRoute("/", playground.page, include_in_schema=False),
+            LabelledRoute(f"{STATIC}{{name}}", playground.asset, include_in_schema=False),
             LabelledRoute("/v1/audio/transcriptions", transcriptions, methods=["POST"]),
             LabelledRoute("/v1/models", models.list),
             LabelledRoute("/v1/models/{model_id:path}", models.retrieve),

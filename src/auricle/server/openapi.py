@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from auricle.server.timings import HEADER
 from auricle.server.wire.errors import ErrorBody, UnauthorizedBody
 from auricle.server.wire.models import BaseModelCard, ModelList
 from auricle.server.wire.transcription import (
@@ -102,6 +103,20 @@ def _form_schema(*, with_file: bool) -> Json:
     return {"allOf": [_ref(TranscriptionRequest)], "not": {"required": ["file"]}}
 
 
+def _transcribed() -> Json:
+    events: list[type[BaseModel]] = [LanguageEvent, TextDeltaEvent, SegmentEvent, DoneEvent]
+    events.append(ErrorBody)  # as the event `error`
+    answer = _ok(
+        "The transcript, or the stream of its events.",
+        {
+            **_json(TranscriptionResponse),
+            "text/event-stream": {"schema": {"oneOf": [_ref(event) for event in events]}},
+        },
+    )
+    answer["200"]["headers"][HEADER] = {"$ref": "#/components/headers/ServerTiming"}
+    return answer
+
+
 def _transcribe() -> Json:
     text_body = {"schema": _form_schema(with_file=False)}
     return {
@@ -113,7 +128,10 @@ def _transcribe() -> Json:
             "`transcription.text.delta`, `transcription.segment`, and at last "
             "`transcription.done`, which equals the blocking answer. An error after the first "
             "event is an event `error` with the body of the HTTP error, and the connection "
-            "breaks off."
+            "breaks off. Between events come comments, which readers of events skip: "
+            "`: progress: 12.50` (seconds of the recording whose text is final), "
+            "`: keep-alive`, and before the last event `: server-timing: …`, in the form of the "
+            "header."
         ),
         "requestBody": {
             "required": True,
@@ -124,23 +142,7 @@ def _transcribe() -> Json:
             },
         },
         "responses": {
-            **_ok(
-                "The transcript, or the stream of its events.",
-                {
-                    **_json(TranscriptionResponse),
-                    "text/event-stream": {
-                        "schema": {
-                            "oneOf": [
-                                _ref(LanguageEvent),
-                                _ref(TextDeltaEvent),
-                                _ref(SegmentEvent),
-                                _ref(DoneEvent),
-                                _ref(ErrorBody),
-                            ]
-                        }
-                    },
-                },
-            ),
+            **_transcribed(),
             **_errors("400", "413", "422", "429", "503", "504"),
         },
     }
@@ -248,6 +250,14 @@ def build_document() -> Json:
             "headers": {
                 "RequestId": {
                     "description": "Id of this request, also in the server's log.",
+                    "schema": {"type": "string"},
+                },
+                "ServerTiming": {
+                    "description": (
+                        "Milliseconds by step (W3C Server Timing): `upload`, `fetch`, `decode`, "
+                        "`vad`, `queue`, `inference` (the sum over windows), `total`. Not on "
+                        "streams."
+                    ),
                     "schema": {"type": "string"},
                 },
                 "RetryAfter": {

@@ -13,7 +13,7 @@ from auricle.telemetry import Metrics, RequestRecord
 
 logger = logging.getLogger(__name__)
 
-SECURITY_HEADERS = (
+SECURITY_HEADERS = (  # an answer that sets one of them itself keeps its own
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
@@ -115,7 +115,10 @@ def _with_id(send: Send, identity: str) -> Send:
             "websocket.http.response.start",
             "websocket.accept",
         }:
-            message = {**message, "headers": [*message.get("headers", []), *extra]}
+            own = message.get("headers", [])
+            names = {name for name, _ in own}
+            added = [header for header in extra if header[0] not in names]
+            message = {**message, "headers": [*own, *added]}
         await send(message)
 
     return send_with_id

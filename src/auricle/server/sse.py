@@ -48,6 +48,11 @@ def error_frame(error: Exception) -> bytes:
     return frame("error", encode_json(error_body(error)))
 
 
+def comment_frame(text: str) -> bytes:
+    """One line that every reader of events skips; for people, and for readers that ask for it."""
+    return b": " + text.encode() + b"\n\n"
+
+
 class EventStream:
     """The answer while it is written. Owner: the request's task."""
 

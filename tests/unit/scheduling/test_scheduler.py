@@ -69,6 +69,13 @@ async def test_an_utterance_is_decoded(scheduler: Scheduler, speech: Waveform) -
     assert "your country" in text_of(await decode(scheduler, speech))
 
 
+async def test_the_wait_for_an_engine_is_told(scheduler: Scheduler, speech: Waveform) -> None:
+    first, second = await asyncio.gather(decode(scheduler, speech), decode(scheduler, speech))
+    assert isinstance(first, Final)
+    assert isinstance(second, Final)
+    assert 0 <= first.queue_s < second.queue_s
+
+
 async def test_a_worker_killed_in_the_middle_is_replaced_and_its_work_done(
     scheduler: Scheduler, speech: Waveform
 ) -> None:

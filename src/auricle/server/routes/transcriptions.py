@@ -18,8 +18,9 @@ from auricle.server.failures import note_failure
 from auricle.server.feed import ClientLeft, EventFeed
 from auricle.server.request_context import record_of
 from auricle.server.service import TranscriptionService
-from auricle.server.sse import KEEP_ALIVE_FRAME, EventStream, Pace, event_frame
+from auricle.server.sse import KEEP_ALIVE_FRAME, EventStream, Pace, comment_frame, event_frame
 from auricle.server.tekken import count_tokens
+from auricle.server.timings import HEADER, server_timing
 from auricle.server.wire.body import BodyLimits, announced_bytes, read_fields
 from auricle.server.wire.field_reader import LongText
 from auricle.server.wire.transcription import (
@@ -140,7 +141,8 @@ class _Job:
             note_failure(self._record, error)
             await stream.fail(error)
             return None
-        return Response(answer.model_dump_json(), media_type="application/json")
+        timings = {HEADER: server_timing(self._record.timings)}
+        return Response(answer.model_dump_json(), media_type="application/json", headers=timings)
 
     async def _events(self) -> AsyncGenerator[TranscriptEvent, None]:
         started = time.perf_counter()
@@ -198,9 +200,11 @@ class _Job:
 
     async def _frames(self, event: TranscriptEvent) -> list[bytes]:
         if isinstance(event, Completed):
-            return [event_frame(done_of(await self._answer(event.transcript)))]
+            done = done_of(await self._answer(event.transcript))
+            timings = comment_frame(f"{HEADER}: {server_timing(self._record.timings)}")
+            return [timings, event_frame(done)]
         if isinstance(event, Progress):
-            return []
+            return [comment_frame(f"progress: {event.position_s:.2f}")]
         if isinstance(event, LanguageDetected) and self._options.language is not None:
             return []  # the caller knows
         return [event_frame(each) for each in events_of(event, self._options.granularity)]

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from auricle.server.wire.answer import Answer
 from auricle.weights.card import Feature, ModelCard
 
@@ -34,6 +36,10 @@ class BaseModelCard(Answer):
     aliases: list[str]
     type: Literal["base"] = "base"
     capabilities: ModelCapabilities
+    languages: list[str] = Field(description="Codes it transcribes; empty when that is not known.")
+    features: list[str] = Field(
+        description="Optional fields of a transcription request that it honours."
+    )
 
 
 class ModelList(Answer):
@@ -56,4 +62,6 @@ def card_of(card: ModelCard) -> BaseModelCard:
         capabilities=ModelCapabilities(
             audio_transcription_diarization=Feature.DIARIZE in card.features
         ),
+        languages=list(card.languages),
+        features=[feature.value for feature in Feature if feature in card.features],
     )
