@@ -13,7 +13,8 @@ _BESIDE_THE_PROJECT = Path(__file__).resolve().parents[2] / "shared" / "speech"
 class Recording:
     """One line of a manifest. `reference` is None without a transcript, "" without speech.
 
-    `duration_s` is 0 where the manifest knows none (files that are no audio).
+    `duration_s` is 0 where the manifest knows none (files that are no audio). `rttm` has the
+    turns of a conversation, `turns` the same with their words (JSON), where they are known.
     """
 
     id: str
@@ -22,6 +23,8 @@ class Recording:
     language: str
     duration_s: float
     reference: str | None
+    rttm: Path | None = None
+    turns: Path | None = None
 
 
 def find_manifest(given: str | None) -> Path:
@@ -54,4 +57,10 @@ def _parse(row: dict[str, Any], folder: Path) -> Recording:
         language=row["language"],
         duration_s=row["duration_s"] or 0.0,
         reference=row.get("reference"),
+        rttm=_file(row.get("rttm"), folder),
+        turns=_file(row.get("turns"), folder),
     )
+
+
+def _file(name: str | None, folder: Path) -> Path | None:
+    return None if name is None else folder / name
