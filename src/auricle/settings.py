@@ -101,6 +101,13 @@ class Settings(BaseModel):
         le=256,
         description="Engine processes, one thread each; default: the number of cores.",
     )
+    diarizers: int = Field(
+        default_factory=lambda: max(1, _n_cores() // 4),
+        ge=1,
+        le=256,
+        description="Processes that tell speakers apart, one thread each, started when needed; "
+        "one keeps up with four workers.",
+    )
     beam_size: int = Field(5, ge=1, le=16, description="Beam width; 1 is greedy, faster.")
     cache_dir: Path = Field(
         default_factory=_default_cache_dir, description="Where model weights are kept."
