@@ -127,7 +127,7 @@ def export_embedding(package: Path, out: Path) -> None:
     )
     model.eval()
 
-    def pool(_self: Any, x: Any, eps: float = 1e-2) -> Any:  # noqa: ARG001 (the original's)
+    def pool(_self: Any, x: Any, eps: float = 1e-2) -> Any:
         mean = x.mean(dim=-1)
         n_frames = x.shape[-1]
         variance = ((x - mean.unsqueeze(-1)) ** 2).sum(-1) / (n_frames - 1)
@@ -175,9 +175,7 @@ def _halve(model: Any) -> None:
             half = numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}__h")
             graph.initializer.remove(tensor)
             graph.initializer.append(half)
-            casts.append(
-                helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT)
-            )
+            casts.append(helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT))
     for cast in reversed(casts):
         graph.node.insert(0, cast)
 

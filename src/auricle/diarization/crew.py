@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from auricle import telemetry
+from auricle.audio.downmix import Levels
 from auricle.diarization.networks import EMBEDDING_SIZE
 from auricle.diarization.turns import Speakers, Turn
 from auricle.diarization.windows import AudioWindow
@@ -52,14 +53,23 @@ class DiarizerCrew:
         frame = await self._ask({"analyse": window.start}, samples.data.cast("B"))
         return bytes(frame.payload)
 
-    async def resolve(self, analyses: Iterable[bytes], n_samples: int) -> Speakers:
-        """The turns of a recording, from all its packed analyses in order.
+    async def resolve(
+        self, analyses: Iterable[bytes], n_samples: int, levels: Levels | None
+    ) -> Speakers:
+        """The turns of a recording.
+
+        Args:
+            analyses: of all its windows, packed, in order.
+            n_samples: its length.
+            levels: of its channels, if there are two.
 
         Raises:
             EngineFailed: two processes failed at it.
             Unavailable: the crew is closed.
         """
-        frame = await self._ask({"resolve": n_samples}, b"".join(analyses))
+        sound = b"" if levels is None else levels.tobytes()
+        header = {"resolve": n_samples, "n_level_bytes": len(sound)}
+        frame = await self._ask(header, sound + b"".join(analyses))
         voices = np.frombuffer(frame.payload, np.float32).reshape(-1, EMBEDDING_SIZE)
         turns = (Turn(start, end, speaker) for start, end, speaker in frame.header["turns"])
         return Speakers(tuple(turns), voices)

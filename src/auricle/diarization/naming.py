@@ -7,7 +7,7 @@ import numpy as np
 from auricle.diarization.clustering import Vectors
 from auricle.diarization.turns import Speakers
 
-MIN_SIMILARITY = 0.45
+MIN_SIMILARITY = 0.4
 """Cosine of centred voices from which two are one person."""
 
 

@@ -61,15 +61,40 @@ def resolve(analyses: Sequence[WindowAnalysis], n_samples: int, projection: Proj
     voices = projection.centred(np.stack([piece.embedding for piece in pieces]))
     clean_s = np.array([piece.clean_s for piece in pieces])
     centroids = find_speakers(voices, clean_s, projection)
-    runs = _runs(_vote(analyses, voices @ centroids.T, n_samples))
+    speaks = _vote(analyses, voices @ centroids.T, n_samples)
+    shift = (FRAME_LENGTH - FRAME_STEP) / 2
+    runs = [
+        [
+            ((start * FRAME_STEP + shift) / SAMPLE_RATE, (end * FRAME_STEP + shift) / SAMPLE_RATE)
+            for start, end in runs_of(column)
+        ]
+        for column in speaks.T
+    ]
+    return speakers_of(runs, centroids, n_samples / SAMPLE_RATE, PADDING_S)
+
+
+def speakers_of(
+    runs: Sequence[Sequence[tuple[float, float]]],
+    voices: Vectors,
+    duration_s: float,
+    padding_s: float,
+) -> Speakers:
+    """Runs of speech as turns, speakers in order of first speech.
+
+    Args:
+        runs: for each speaker in order, in seconds.
+        voices: a row for each.
+        duration_s: of the recording.
+        padding_s: how much a turn is wider than its runs, at each side.
+    """
     turns = sorted(
         (start, end, speaker)
-        for speaker in range(len(centroids))
-        for start, end in _joined(speaker, runs, n_samples / SAMPLE_RATE)
+        for speaker in range(len(runs))
+        for start, end in _padded(_joined(speaker, runs), duration_s, padding_s)
     )
     order = list(dict.fromkeys(speaker for _, _, speaker in turns))
     numbered = tuple(Turn(start, end, order.index(speaker)) for start, end, speaker in turns)
-    return Speakers(numbered, centroids[order])
+    return Speakers(numbered, voices[order])
 
 
 def _vote(
@@ -150,24 +175,17 @@ def _nearest(pieces: Sequence[Piece], frames: NDArray[np.intp]) -> NDArray[np.in
     return nearest
 
 
-def _runs(speaks: NDArray[np.bool_]) -> list[list[tuple[float, float]]]:
-    """For each speaker the runs of frames, as seconds of what the frames are centred on."""
-    edge = np.zeros((1, speaks.shape[1]), np.int8)
-    steps = np.diff(np.concatenate([edge, speaks.astype(np.int8), edge]), axis=0)
-    shift = (FRAME_LENGTH - FRAME_STEP) / 2
-    runs = []
-    for column in steps.T:
-        edges_s = [
-            (np.flatnonzero(column == sign) * FRAME_STEP + shift) / SAMPLE_RATE for sign in (1, -1)
-        ]
-        runs.append(list(zip(edges_s[0].tolist(), edges_s[1].tolist(), strict=True)))
-    return runs
+def runs_of(is_on: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First index of each run of true ones, and the one behind it."""
+    steps = np.diff(np.concatenate([[0], is_on.astype(np.int8), [0]]))
+    starts, ends = np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist()
+    return list(zip(starts, ends, strict=True))
 
 
 def _joined(
-    speaker: int, runs: Sequence[Sequence[tuple[float, float]]], duration_s: float
+    speaker: int, runs: Sequence[Sequence[tuple[float, float]]]
 ) -> list[tuple[float, float]]:
-    """A speaker's runs as turns: short pauses are part of them, edges are padded."""
+    """A speaker's runs as turns: short pauses are part of them."""
     others = sorted(run for other, own in enumerate(runs) if other != speaker for run in own)
     starts = np.array([start for start, _ in others])
     reach = np.maximum.accumulate([end for _, end in others]) if others else starts
@@ -180,14 +198,16 @@ def _joined(
             turns[-1] = (turns[-1][0], end)
         else:
             turns.append((start, end))
-    return _padded(turns, duration_s)
+    return turns
 
 
-def _padded(turns: Sequence[tuple[float, float]], duration_s: float) -> list[tuple[float, float]]:
+def _padded(
+    turns: Sequence[tuple[float, float]], duration_s: float, padding_s: float
+) -> list[tuple[float, float]]:
     """Turns of one speaker with their edges, inside the recording; those that touch are one."""
     padded: list[tuple[float, float]] = []
     for turn in turns:
-        start, end = max(0.0, turn[0] - PADDING_S), min(duration_s, turn[1] + PADDING_S)
+        start, end = max(0.0, turn[0] - padding_s), min(duration_s, turn[1] + padding_s)
         if padded and start <= padded[-1][1]:
             padded[-1] = (padded[-1][0], end)
         elif start < end:

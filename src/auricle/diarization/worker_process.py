@@ -2,7 +2,8 @@
 
 Stateless: a request holds all that its answer needs, so any process can do it, and another one
 if the first dies. `{"analyse": start}` with float32 samples is answered by a packed analysis;
-`{"resolve": n_samples}` with packed analyses by `{"turns"}` and the voices.
+`{"resolve": n_samples, "n_level_bytes"}` with the levels of two channels, if there are, and
+packed analyses by `{"turns"}` and the voices.
 """
 
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.diarization.analysis import analyse
+from auricle.diarization.channels import speakers_by_channel
 from auricle.diarization.clustering import Projection
 from auricle.diarization.codec import pack, unpack
 from auricle.diarization.filter_bank import filter_bank
@@ -50,8 +52,13 @@ class Diarizer:
         self._channel.write({}, pack(analyse(window, self._networks)))
 
     def _resolve(self, frame: Frame) -> None:
-        analyses = list(unpack(frame.payload))
+        payload = memoryview(frame.payload)
+        n_level_bytes = frame.header["n_level_bytes"]
+        analyses = list(unpack(payload[n_level_bytes:]))
         speakers = resolve(analyses, frame.header["resolve"], self._projection)
+        if n_level_bytes:
+            levels = np.frombuffer(payload[:n_level_bytes], np.uint8).reshape(-1, 2)
+            speakers = speakers_by_channel(levels, speakers) or speakers
         turns = [[turn.start, turn.end, turn.speaker] for turn in speakers.turns]
         self._channel.write({"turns": turns}, speakers.voices.tobytes())
 

@@ -42,7 +42,7 @@ class SpeakerListener:
         self._cutter = WindowCutter()
         self._permits = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._analyses: list[asyncio.Task[bytes]] = []
-        self._n_samples: int | None = None
+        self._end: RecordingEnd | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,7 +63,7 @@ class SpeakerListener:
         """The same blocks, heard on the way."""
         async for block in blocks:
             if isinstance(block, RecordingEnd):
-                self._n_samples = block.n_samples
+                self._end = block
                 windows = self._cutter.finish()
             else:
                 windows = self._cutter.feed(block.waveform)
@@ -78,9 +78,10 @@ class SpeakerListener:
         Raises:
             EngineFailed, Unavailable: a window could not be analysed.
         """
-        if self._n_samples is None:
+        if self._end is None:
             raise EngineFailed("bug: the speakers were asked for before the recording's end")
-        return await self._crew.resolve(await asyncio.gather(*self._analyses), self._n_samples)
+        analyses = await asyncio.gather(*self._analyses)
+        return await self._crew.resolve(analyses, self._end.n_samples, self._end.channel_levels)
 
     async def _analyse(self, window: AudioWindow) -> bytes:
         try:
