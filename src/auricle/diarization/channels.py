@@ -33,6 +33,8 @@ def speakers_by_channel(levels: Levels, heard: Speakers) -> Speakers | None:
         levels: of the two channels.
         heard: the recording's speakers by their voices: the check that a channel has one.
     """
+    if not len(levels):
+        return None
     decibels = levels.astype(np.float32) / np.float32(-LEVELS_PER_DB)
     loud = decibels >= _thresholds(decibels)
     n_loud = int(loud.any(axis=1).sum())
