@@ -12,7 +12,7 @@ from harness.conversation import conversation, share_of, voices, write_conversat
 from harness.media import wav
 from harness.media_host import MediaHost
 from harness.server import Server
-from harness.speech import JFK
+from harness.speech import GERMAN, JFK
 from harness.transcribe import post
 
 MODEL = "voxtral-mini-latest"
@@ -108,16 +108,14 @@ def read_stream(server: Server, recording: Path, **fields: str) -> list[dict[str
 
 @pytest.mark.parametrize("form", ["base64", "data uri", "url"])
 def test_a_known_voice_has_its_name(
-    server: Server, media_host: MediaHost, talk: Path, clip_of_her: str, tmp_path: Path, form: str
+    server: Server, media_host: MediaHost, talk: Path, clip_of_her: str, form: str
 ) -> None:
-    reference = clip_of_her
-    if form == "data uri":
-        reference = f"data:audio/wav;base64,{clip_of_her}"
-    elif form == "url":
-        path = tmp_path / "her.wav"
-        path.write_bytes(base64.b64decode(clip_of_her))
-        reference = media_host.url_of(path)
-    references = json.dumps({"Kerstin": reference})
+    forms = {
+        "base64": clip_of_her,
+        "data uri": f"data:audio/wav;base64,{clip_of_her}",
+        "url": media_host.url_of(GERMAN.path),
+    }
+    references = json.dumps({"Kerstin": forms[form]})
     with server.client() as client:
         answer = post(client, talk, diarize="true", speaker_references=references).json()
     assert_told_apart(answer, {"man": "speaker_1", "woman": "Kerstin"})

@@ -12,43 +12,28 @@ from auricle.transcript.model import Segment, Word
 MAX_WORD_S = 1.2
 """A word that seems longer has swallowed a pause: only its beginning counts."""
 MAX_DISTANCE_S = 1.0
-"""A word outside all turns belongs to a turn this near, else to whoever spoke before."""
+"""A word outside all turns belongs to a turn this near, else to the one before."""
 
 
-class SpeakerLabels:
-    """Who speaks at a time. Words are asked for in order, for ties go to who speaks already."""
+class TurnFinder:
+    """Whose turn it is. Words are asked for in order, for ties go to the turn that is on."""
 
-    def __init__(self, turns: Sequence[Turn], names: Sequence[str]) -> None:
-        """Take the turns.
-
-        Args:
-            turns: sorted by start.
-            names: of the speakers, by their number.
-        """
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        """Take the turns, sorted by start."""
         self._turns = turns
-        self._names = names
         self._starts = [turn.start for turn in turns]
         self._longest_s = max((turn.end - turn.start for turn in turns), default=0.0)
-        self._running: int | None = turns[0].speaker if turns else None
+        self._running: Turn | None = turns[0] if turns else None
 
-    def speaker(self, start: float, end: float) -> str | None:
-        """The name of who is heard most in this stretch; None if there are no turns at all."""
-        if self._running is None:
-            return None
-        overlaps: dict[int, float] = {}
-        nearest: tuple[float, int] | None = None
+    def find(self, start: float, end: float) -> Turn | None:
+        """The turn that is heard most in this stretch; None if there are no turns at all."""
+        best: tuple[float, bool] = (-MAX_DISTANCE_S, False)
         for turn in self._near(start, end):
             overlap_s = min(end, turn.end) - max(start, turn.start)
-            if overlap_s > 0:
-                overlaps[turn.speaker] = overlaps.get(turn.speaker, 0.0) + overlap_s
-            elif nearest is None or -overlap_s < nearest[0]:
-                nearest = (-overlap_s, turn.speaker)
-        if overlaps:
-            running = self._running
-            self._running = max(overlaps, key=lambda s: (overlaps[s], s == running))
-        elif nearest is not None and nearest[0] <= MAX_DISTANCE_S:
-            self._running = nearest[1]
-        return self._names[self._running]
+            rank = (overlap_s, turn == self._running)
+            if rank >= best:
+                best, self._running = rank, turn
+        return self._running
 
     def _near(self, start: float, end: float) -> Sequence[Turn]:
         first = bisect_right(self._starts, start - self._longest_s - MAX_DISTANCE_S)
@@ -56,31 +41,40 @@ class SpeakerLabels:
         return self._turns[max(0, first - 1) : last]
 
 
-def label_segments(segments: Iterable[Segment], labels: SpeakerLabels) -> list[Segment]:
-    """The same words in order, each with its speaker, in segments of one speaker.
+def label_segments(
+    segments: Iterable[Segment], turns: Sequence[Turn], names: Sequence[str]
+) -> list[Segment]:
+    """The same words in order, each with its speaker, in segments of one turn and inside it.
 
-    A segment without words is given to whoever is heard most in it, whole.
+    A segment without words is given whole to the turn that is heard most in it.
+
+    Args:
+        segments: in order of time.
+        turns: sorted by start; without any, nobody has a name.
+        names: of the speakers, by their number.
     """
+    finder = TurnFinder(turns)
     labelled: list[Segment] = []
     for segment in segments:
-        if segment.words:
-            labelled += _split(segment, [_labelled(word, labels) for word in segment.words])
-        else:
-            speaker = labels.speaker(segment.start, segment.end)
-            labelled.append(replace(segment, speaker=speaker))
+        if not segment.words:
+            turn = finder.find(segment.start, segment.end)
+            labelled.append(_given(segment, turn, names))
+            continue
+        found = [(word, _turn_of(word, finder)) for word in segment.words]
+        runs = [list(run) for _, run in groupby(found, key=lambda pair: pair[1])]
+        parts = _split(segment, [tuple(word for word, _ in run) for run in runs])
+        labelled += [_given(p, run[0][1], names) for p, run in zip(parts, runs, strict=True)]
     return labelled
 
 
-def _labelled(word: Word, labels: SpeakerLabels) -> Word:
-    end = min(word.end, word.start + MAX_WORD_S)
-    return replace(word, speaker=labels.speaker(word.start, end))
+def _turn_of(word: Word, finder: TurnFinder) -> Turn | None:
+    return finder.find(word.start, min(word.end, word.start + MAX_WORD_S))
 
 
-def _split(segment: Segment, words: Sequence[Word]) -> list[Segment]:
-    """One segment for each run of words of one speaker; the outer times stay."""
-    runs = [tuple(run) for _, run in groupby(words, key=lambda word: word.speaker)]
+def _split(segment: Segment, runs: Sequence[tuple[Word, ...]]) -> list[Segment]:
+    """A segment for each run of words; the outer times stay."""
     if len(runs) == 1:
-        return [replace(segment, words=runs[0], speaker=words[0].speaker)]
+        return [segment]
     return [
         replace(
             segment,
@@ -88,7 +82,26 @@ def _split(segment: Segment, words: Sequence[Word]) -> list[Segment]:
             start=segment.start if i == 0 else run[0].start,
             end=segment.end if i == len(runs) - 1 else run[-1].end,
             words=run,
-            speaker=run[0].speaker,
         )
         for i, run in enumerate(runs)
     ]
+
+
+def _given(segment: Segment, turn: Turn | None, names: Sequence[str]) -> Segment:
+    """The segment and its words with their speaker, and without the silence around the turn."""
+    if turn is None:
+        return segment
+    name = names[turn.speaker]
+    start, end = segment.start, segment.end
+    if start < turn.end and end > turn.start:
+        start, end = max(start, turn.start), min(end, turn.end)
+    words = tuple(
+        replace(
+            word,
+            start=min(max(word.start, start), end),
+            end=min(max(word.end, start), end),
+            speaker=name,
+        )
+        for word in segment.words
+    )
+    return replace(segment, start=start, end=end, words=words, speaker=name)

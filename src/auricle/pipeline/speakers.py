@@ -19,7 +19,7 @@ from auricle.diarization.crew import DiarizerCrew
 from auricle.diarization.naming import main_voice, name_speakers
 from auricle.diarization.turns import Speakers
 from auricle.diarization.windows import AudioWindow, WindowCutter
-from auricle.diarization.words import SpeakerLabels, label_segments
+from auricle.diarization.words import label_segments
 from auricle.errors import EngineFailed, InvalidRequest, UnreadableAudio
 from auricle.frontend.pool import Block, RecordingEnd
 from auricle.pipeline.options import Granularity
@@ -146,7 +146,7 @@ async def with_speakers(
             started_s = time.monotonic()
             speakers = await listener.speakers()
             names = name_speakers(speakers.voices, known)
-            segments = label_segments(segments, SpeakerLabels(speakers.turns, names))
+            segments = label_segments(segments, speakers.turns, names)
             if granularity != "word":
                 segments = [replace(segment, words=()) for segment in segments]
             for segment in segments:

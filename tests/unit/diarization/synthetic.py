@@ -36,7 +36,8 @@ def samples_of(voice: Vectors, n: int, seed: int = 0, spread: float = 0.3) -> Ve
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal((n, EMBEDDING_SIZE)) * spread / np.sqrt(EMBEDDING_SIZE)
     drawn = voice + noise
-    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    same: Vectors = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    return same
 
 
 def analyses(

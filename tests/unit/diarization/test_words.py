@@ -1,5 +1,5 @@
 from auricle.diarization.turns import Turn
-from auricle.diarization.words import SpeakerLabels, label_segments
+from auricle.diarization.words import label_segments
 from auricle.transcript.joining import join_texts
 from auricle.transcript.model import Segment, Word
 
@@ -18,7 +18,7 @@ def segment(*spans: tuple[str, float, float]) -> Segment:
 
 
 def labelled(*segments: Segment) -> list[Segment]:
-    return label_segments(segments, SpeakerLabels(TURNS, NAMES))
+    return label_segments(segments, TURNS, NAMES)
 
 
 def test_segments_end_where_the_speaker_changes() -> None:
@@ -29,6 +29,15 @@ def test_segments_end_where_the_speaker_changes() -> None:
     assert [w.speaker for s in found for w in s.words] == ["anna", "anna", "ben", "ben"]
     assert all(s.score == 0.9 for s in found)
     assert join_texts(s.text for s in found) == both.text
+
+
+def test_a_speakers_next_turn_is_another_segment_inside_it() -> None:
+    found = labelled(segment(("Well.", 0.2, 3.0), ("Bye.", 8.0, 10.8)))
+    assert [(s.text, s.speaker, s.start, s.end) for s in found] == [
+        ("Well.", "anna", 0.2, 2.0),
+        ("Bye.", "anna", 9.0, 10.0),
+    ]
+    assert [(w.start, w.end) for s in found for w in s.words] == [(0.2, 2.0), (9.0, 10.0)]
 
 
 def test_a_word_belongs_to_whom_it_overlaps_most() -> None:
@@ -53,4 +62,4 @@ def test_a_segment_without_words_is_whole() -> None:
 
 def test_without_turns_nobody_speaks() -> None:
     said = segment(("hello", 0.0, 1.0))
-    assert label_segments([said], SpeakerLabels((), ())) == [said]
+    assert label_segments([said], (), ()) == [said]
