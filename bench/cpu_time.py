@@ -1,11 +1,9 @@
-"""Processor time of this process, of a tree of processes and of the machine (Linux, /proc)."""
+"""Processor time of this process and of the machine."""
 
-import os
 import time
 from pathlib import Path
 
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_PROC = Path("/proc")
+from auricle.process_tree import TICKS_PER_S
 
 
 def own_cpu_s() -> float:
@@ -13,36 +11,11 @@ def own_cpu_s() -> float:
     return time.process_time()
 
 
-def tree_cpu_s(pid: int) -> float | None:
-    """Seconds a process and its descendants have computed; None where /proc is missing."""
-    if not (_PROC / "self" / "stat").exists():
-        return None
-    parents: dict[int, int] = {}
-    ticks: dict[int, int] = {}
-    for entry in _PROC.iterdir():
-        fields = _stat_fields(entry) if entry.name.isdigit() else None
-        if fields is not None:
-            parents[int(entry.name)] = int(fields[1])
-            ticks[int(entry.name)] = sum(map(int, fields[11:15]))  # with children that ended
-    members = {pid}
-    while found := {p for p, parent in parents.items() if parent in members} - members:
-        members |= found
-    return sum(ticks.get(member, 0) for member in members) / _TICKS_PER_S
-
-
 def machine_cpu_s() -> float | None:
     """Seconds all cores were taken: by processes, interrupts and other guests of the host."""
     try:
-        first_line = (_PROC / "stat").read_text().split("\n", 1)[0]
+        first_line = Path("/proc/stat").read_text().split("\n", 1)[0]
     except OSError:
         return None
     user, nice, system, _idle, _wait, *taken = map(int, first_line.split()[1:9])
-    return (user + nice + system + sum(taken)) / _TICKS_PER_S
-
-
-def _stat_fields(process: Path) -> list[str] | None:
-    """Fields of /proc/PID/stat from the third (state) on; None when the process has ended."""
-    try:
-        return (process / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
+    return (user + nice + system + sum(taken)) / TICKS_PER_S

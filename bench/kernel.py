@@ -13,13 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import av
 import ctranslate2
 import numpy as np
-from numpy.typing import NDArray
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from auricle.audio.log_mel import log_mel
+from auricle.audio.waveform import Waveform
 from auricle.engines.protocol import DecodeOptions, Failed, Final, Utterance
 from auricle.engines.whisper.decoding.context import ContextPolicy
 from auricle.engines.whisper.graphs.compiling import GraphOptions
@@ -32,8 +31,8 @@ from cpu_time import own_cpu_s
 from manifest import find_manifest, read_manifest
 from records import Recorder, describe_run, warn_if_busy
 from table import format_table, percent
+from waveforms import read_waveform
 
-Waveform = NDArray[np.float32]
 Decode = Callable[[Sequence[Waveform]], list[str]]
 """The texts of some windows, all decoded together as far as the variant does that."""
 
@@ -57,14 +56,6 @@ class Variant:
     decode: Decode
     cpu_s: float = 0.0
     texts: list[str] = field(default_factory=list)
-
-
-def read_waveform(path: Path) -> Waveform:
-    resampler = av.AudioResampler("flt", "mono", 16_000)
-    with av.open(str(path)) as container:
-        frames = [f for frame in container.decode(audio=0) for f in resampler.resample(frame)]
-    frames += resampler.resample(None)
-    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
 
 
 def ctranslate2_variant(folder: Path, batch: int) -> Decode:

@@ -13,8 +13,9 @@ _BESIDE_THE_PROJECT = Path(__file__).resolve().parents[2] / "shared" / "speech"
 class Recording:
     """One line of a manifest. `reference` is None without a transcript, "" without speech.
 
-    `duration_s` is 0 where the manifest knows none (files that are no audio). `rttm` has the
-    turns of a conversation, `turns` the same with their words (JSON), where they are known.
+    `duration_s` is 0 where the manifest knows none (files that are no audio). `utterances` is a
+    JSON file of what is said when: `start`, `end` (seconds) and `text` of each. Of conversations
+    `rttm` has the turns, and `turns` the same as utterances that have a `speaker`.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Recording:
     language: str
     duration_s: float
     reference: str | None
+    utterances: Path | None = None
     rttm: Path | None = None
     turns: Path | None = None
 
@@ -50,6 +52,7 @@ def read_manifest(path: Path) -> list[Recording]:
 
 
 def _parse(row: dict[str, Any], folder: Path) -> Recording:
+    utterances = row.get("segments") or row.get("turns")
     return Recording(
         id=row["id"],
         path=folder / row["path"],
@@ -57,6 +60,7 @@ def _parse(row: dict[str, Any], folder: Path) -> Recording:
         language=row["language"],
         duration_s=row["duration_s"] or 0.0,
         reference=row.get("reference"),
+        utterances=folder / utterances if utterances else None,
         rttm=_file(row.get("rttm"), folder),
         turns=_file(row.get("turns"), folder),
     )

@@ -87,7 +87,7 @@ def start_systems(options: argparse.Namespace, stack: contextlib.ExitStack) -> d
         systems[PEER] = StoredAnswers(options.stored_peer, system=PEER)
     elif not options.no_peer:
         model = FasterWhisper.load(options.weights, threads=options.threads)
-        systems[PEER] = FasterWhisper(model, name=PEER)
+        systems[PEER] = FasterWhisper(model, name=PEER, vad_filter=True)
     return systems
 
 

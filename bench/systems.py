@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import httpx
 
-from cpu_time import own_cpu_s, tree_cpu_s
+from auricle.process_tree import tree_cpu_s
+from cpu_time import own_cpu_s
 from manifest import Recording
 
 
@@ -66,7 +67,7 @@ class AuricleServer:
 
     def transcribe(self, recording: Recording) -> Answer:
         """Post the file and read the whole answer, or the stream of it."""
-        started_s, cpu_before_s = time.perf_counter(), self._cpu_s()
+        cpu_before_s, started_s = self._cpu_s(), time.perf_counter()
         try:
             ask = self._stream if self.stream else self._post
             text, language, first_at_s = ask(recording.path)
@@ -150,16 +151,16 @@ _WHISPER_LANGUAGES = {"yue": "zh", "jw": "jv"}
 
 
 class FasterWhisper:
-    """The faster-whisper library in this process, as its documentation has it called.
+    """The faster-whisper library in this process; what is not named is its default.
 
-    With `batch_size` its batched pipeline is used. Voice activity detection is on.
+    With `batch_size` its batched pipeline is used.
     """
 
     def __init__(
-        self, model: Any, *, name: str, beam_size: int = 5, batch_size: int | None = None
+        self, model: Any, *, name: str, batch_size: int | None = None, **options: object
     ) -> None:
         self.name = name
-        self._options: dict[str, Any] = {"beam_size": beam_size, "vad_filter": True}
+        self._options: dict[str, Any] = dict(options)
         self._model = model
         if batch_size is not None:
             from faster_whisper import BatchedInferencePipeline

@@ -66,6 +66,8 @@ class Runtime:
             settings.engine or weights.row.engine,
             str(weights.folder),
             settings.beam_size,
+            slots=settings.batch,
+            n_threads=settings.threads,
             graphs_folder=str(settings.cache_dir / "graphs"),
         )
         self._scheduler = Scheduler(spec, settings.workers)

@@ -89,8 +89,8 @@ class Settings(BaseModel):
     engine: str | None = Field(
         None,
         pattern="^(ctranslate2|openvino)$",
-        description="`ctranslate2`, or `openvino` (ours, experimental: tokens as they are decoded, "
-        "many utterances in a batch); unset: what the model's row says.",
+        description="`openvino` (ours: text as it is decoded, many utterances in a batch) or "
+        "`ctranslate2`; unset: what the model's row says.",
     )
     language: str | None = Field(
         None, pattern=r"^[a-z]{2}$", description="Language of all recordings; unset detects it."
@@ -99,7 +99,17 @@ class Settings(BaseModel):
         default_factory=_n_cores,
         ge=1,
         le=256,
-        description="Engine processes, one thread each; default: the number of cores.",
+        description="Engine processes; default: the number of cores.",
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Threads of each engine process; more than one shortens a lone request and "
+        "costs throughput.",
+    )
+    batch: int = Field(
+        8, ge=1, le=64, description="Utterances that a process of `openvino` decodes at once."
     )
     diarizers: int = Field(
         default_factory=lambda: max(1, _n_cores() // 4),

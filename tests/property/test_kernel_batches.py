@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from auricle.engines.whisper.graphs.compiling import GraphOptions
-from auricle.engines.whisper.kernel import CrossState, Kernel, KernelLimits
+from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.weights import load_weights
+from auricle.engines.whisper.window_places import CrossState
 from whisper.checkpoints import SHAPES, neutral_arrays, write_ctranslate2
 
 MELS = np.random.default_rng(5).normal(size=(4, 80, 192)).astype(np.float32)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from auricle import __version__
-from auricle.cli import models, serve, settings, transcribe
+from auricle.cli import bench, models, serve, settings, transcribe, tune
 from auricle.errors import AuricleError, SettingsError
 
 EXIT_FAILED = 1
@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"auricle {__version__}")
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (serve, transcribe, models, settings):
+    for module in (serve, transcribe, models, settings, bench, tune):
         module.register(subparsers)
     return parser
 

@@ -20,7 +20,17 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the command."""
     parser = subparsers.add_parser("serve", help="start the server")
     add_setting_flags(
-        parser, "host", "port", "model", "workers", "engine", "beam_size", "language", "log_format"
+        parser,
+        "host",
+        "port",
+        "model",
+        "workers",
+        "threads",
+        "batch",
+        "engine",
+        "beam_size",
+        "language",
+        "log_format",
     )
     parser.set_defaults(run=run)
 

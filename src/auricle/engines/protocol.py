@@ -76,9 +76,13 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Text of the utterance that is final, to be appended. A batch engine never sends one."""
+    """Text of the utterance that is final, to be appended. A batch engine never sends one.
+
+    `language` is what the utterance is being decoded as.
+    """
 
     text: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)

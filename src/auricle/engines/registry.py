@@ -11,19 +11,23 @@ from auricle.errors import EngineFailed
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_SLOTS = 8
+"""Utterances that a worker's stepping engine decodes at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
     """What a worker process needs to build its engine; travels as JSON.
 
-    `slots` is how many utterances a stepping engine decodes at once; `graphs_folder` keeps what
-    it builds from the weights for the next start.
+    `slots` is how many utterances a stepping engine decodes at once, `n_threads` how many threads
+    compute; `graphs_folder` keeps what it builds from the weights for the next start.
     """
 
     engine: str
     folder: str
     beam_size: int = 5
-    slots: int = 8
+    slots: int = DEFAULT_SLOTS
+    n_threads: int = 1
     graphs_folder: str | None = None
 
 
@@ -31,7 +35,8 @@ def _ctranslate2(spec: EngineSpec) -> Engine:
     from auricle.engines.whisper.ctranslate2_engine import CTranslate2Whisper  # noqa: PLC0415
     from auricle.engines.whisper.policy import DecodePolicy  # noqa: PLC0415
 
-    return CTranslate2Whisper(Path(spec.folder), DecodePolicy(beam_size=spec.beam_size))
+    policy = DecodePolicy(beam_size=spec.beam_size)
+    return CTranslate2Whisper(Path(spec.folder), policy, n_threads=spec.n_threads)
 
 
 def _openvino(spec: EngineSpec) -> Engine:
@@ -44,7 +49,7 @@ def _openvino(spec: EngineSpec) -> Engine:
         return OpenVinoWhisper(
             Path(spec.folder),
             DecodePolicy(beam_size=spec.beam_size),
-            GraphOptions.fastest(),
+            GraphOptions.fastest(n_threads=spec.n_threads),
             slots=spec.slots,
             cache_folder=None if spec.graphs_folder is None else Path(spec.graphs_folder),
         )

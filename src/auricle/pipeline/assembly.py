@@ -43,15 +43,15 @@ class TranscriptAssembly:
         two_letters = {code: s for code, s in self._speech_s.items() if len(code) == 2}
         return max(two_letters, key=lambda code: two_letters[code]) if two_letters else None
 
-    def add_delta(self, text: str) -> list[TranscriptEvent]:
-        """Text of the current window that is final already."""
+    def add_delta(self, text: str, language: str) -> list[TranscriptEvent]:
+        """Text of the current window that is final already, and the window's language."""
         is_start = self._sent == self._settled
         fresh = text.lstrip() if is_start else text
         if not fresh:
             return []
         prefix = separator(self._settled, fresh) if is_start else ""
         self._sent += prefix + fresh
-        return [TextDelta(prefix + fresh)]
+        return [*self._announcement(language), TextDelta(prefix + fresh)]
 
     def add_window(self, window: Window, hypothesis: Hypothesis) -> list[TranscriptEvent]:
         """All of a window; its deltas so far must be how its text begins.
@@ -91,8 +91,11 @@ class TranscriptAssembly:
         )
 
     def _note_language(self, hypothesis: Hypothesis, window: Window) -> list[TranscriptEvent]:
-        language = hypothesis.language
-        self._speech_s[language] += window.duration_s
+        self._speech_s[hypothesis.language] += window.duration_s
+        return self._announcement(hypothesis.language)
+
+    def _announcement(self, language: str) -> list[TranscriptEvent]:
+        """The first language, once; the wire knows codes of two letters only."""
         if self._announce_language and len(language) == 2:
             self._announce_language = False
             return [LanguageDetected(language)]

@@ -53,6 +53,12 @@ class _Recording:
     hint_known: asyncio.Event = field(default_factory=asyncio.Event)
     inference_s: float = 0.0
 
+    def note_language(self, language: str) -> None:
+        """The first language heard: what the windows that wait for it are to expect."""
+        if self.hint is None:
+            self.hint = language
+            self.hint_known.set()
+
 
 class Transcriber:
     """Transcribes recordings with the engine behind `submit`; holds no state between them."""
@@ -103,7 +109,7 @@ class Transcriber:
         async with aclosing(heard):
             async for item in heard:
                 if isinstance(item, Delta):
-                    events = assembly.add_delta(item.text)
+                    events = assembly.add_delta(item.text, item.language)
                 else:
                     events = assembly.add_window(item.window, item.hypothesis)
                     recording.hint = assembly.language
@@ -152,8 +158,8 @@ class Transcriber:
     ) -> AsyncGenerator[Delta | _Heard, None]:
         """Deltas and hypotheses of a window; what a hypothesis leaves out is heard again.
 
-        Unless the caller named the language, the first window goes alone: it tells the others
-        what language to expect.
+        Unless the caller named the language, the first window goes alone until its language is
+        known: it tells the others what to expect.
         """
         if index > 0 and options.language is None:
             await recording.hint_known.wait()
@@ -186,14 +192,15 @@ class Transcriber:
         async with aclosing(self._submit(utterance, decode_options, ticket)) as events:
             async for event in events:
                 if isinstance(event, Delta):
+                    recording.note_language(event.language)
                     yield event
                 elif isinstance(event, Failed):
                     raise EngineFailed(event.reason)
                 else:
                     recording.inference_s += time.monotonic() - started_s
                     hypothesis = event.hypothesis
-                    if recording.hint is None and hypothesis.segments:
-                        recording.hint = hypothesis.language
+                    if hypothesis.segments:
+                        recording.note_language(hypothesis.language)
                     yield _Heard(window, hypothesis)
 
 

@@ -7,7 +7,7 @@ that somebody else has in the queue.
 """
 
 from collections import deque
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Generic, TypeVar
 
 from auricle.engines.protocol import Priority, Ticket
@@ -59,8 +59,12 @@ class _Tenant(Generic[T]):
             self.requests[request] = deque()
         self.requests[request].append((item, cost))
 
-    def pop(self) -> tuple[T, float]:
-        request = self.clocks.slowest(list(self.requests))
+    def ready(self, accepts: Callable[[T], bool]) -> list[str]:
+        """Requests whose next item is acceptable."""
+        return [request for request, queue in self.requests.items() if accepts(queue[0][0])]
+
+    def pop(self, accepts: Callable[[T], bool]) -> tuple[T, float]:
+        request = self.clocks.slowest(self.ready(accepts))
         item, cost = self.requests[request].popleft()
         self.clocks.charge(request, cost)
         if not self.requests[request]:
@@ -92,9 +96,12 @@ class _Class(Generic[T]):
             self.tenants[ticket.tenant] = self._emptied.pop(ticket.tenant, _Tenant())
         self.tenants[ticket.tenant].push(ticket.request, item, cost)
 
-    def pop(self) -> T:
-        name = self.clocks.slowest(list(self.tenants))
-        item, cost = self.tenants[name].pop()
+    def pop(self, accepts: Callable[[T], bool]) -> T | None:
+        ready = [name for name, tenant in self.tenants.items() if tenant.ready(accepts)]
+        if not ready:
+            return None
+        name = self.clocks.slowest(ready)
+        item, cost = self.tenants[name].pop(accepts)
         self.clocks.charge(name, cost)
         self._settle(name)
         self.clocks.forget(self.tenants)
@@ -132,12 +139,16 @@ class FairQueue(Generic[T]):
         self._classes[ticket.priority].push(item, ticket, cost)
         self._length += 1
 
-    def pop(self) -> T | None:
-        """Take the item whose turn it is, or None when there is none."""
+    def pop(self, accepts: Callable[[T], bool] = lambda _: True) -> T | None:
+        """Take the item whose turn it is among the acceptable ones, or None if there is none.
+
+        Items of a request keep their order: one that is not acceptable holds up those behind it.
+        """
         for priority in Priority:
-            if self._classes[priority].tenants:
+            item = self._classes[priority].pop(accepts)
+            if item is not None:
                 self._length -= 1
-                return self._classes[priority].pop()
+                return item
         return None
 
     def discard(self, item: T, ticket: Ticket) -> bool:

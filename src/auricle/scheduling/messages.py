@@ -59,10 +59,11 @@ class DeltaSent(_Message):
     op: Literal["delta"] = "delta"
     key: int
     text: str
+    language: str
 
     def event(self) -> DecodeEvent:
         """The decode event this carries."""
-        return Delta(self.text)
+        return Delta(self.text, self.language)
 
 
 class FinalSent(_Message):
@@ -123,8 +124,8 @@ def parse_from_worker(header: Mapping[str, Any]) -> FromWorker:
 def carry(key: int, event: DecodeEvent) -> DeltaSent | FinalSent | FailedSent:
     """The message that carries a decode event."""
     match event:
-        case Delta(text):
-            return DeltaSent(key=key, text=text)
+        case Delta(text, language):
+            return DeltaSent(key=key, text=text, language=language)
         case Final(hypothesis):
             return FinalSent(key=key, hypothesis=hypothesis)
         case Failed(reason):

@@ -1,5 +1,6 @@
 """A second try that goes on where the first one broke off."""
 
+from dataclasses import replace
 from typing import Final as Constant
 
 from auricle.engines.protocol import DecodeEvent, Delta, Failed, Final
@@ -31,20 +32,20 @@ class Replay:
                 return None
             case Delta(text):
                 self._heard += text
-                return self._delta()
+                return self._delta(event)
             case Final() if not self._heard.startswith(self._sent):
                 return _differs()
             case _:
                 return event
 
-    def _delta(self) -> DecodeEvent | None:
+    def _delta(self, event: Delta) -> DecodeEvent | None:
         if self._sent.startswith(self._heard):
             return None
         if not self._heard.startswith(self._sent):
             return _differs()
         fresh = self._heard[len(self._sent) :]
         self._sent = self._heard
-        return Delta(fresh)
+        return replace(event, text=fresh)
 
 
 def _differs() -> Failed:

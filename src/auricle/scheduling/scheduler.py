@@ -115,11 +115,10 @@ class Scheduler:
         """Fill free slots, the emptiest worker first."""
         while self._queue and self._workers:
             worker = max(self._workers, key=lambda candidate: candidate.free_slots)
-            if worker.free_slots <= 0:
+            job = self._queue.pop(worker.takes)
+            if job is None:
                 return
-            job = self._queue.pop()
-            if job is not None:
-                worker.assign(job)
+            worker.assign(job)
 
     def _forget(self, job: Job) -> None:
         if not self._queue.discard(job, job.ticket):

@@ -38,7 +38,10 @@ from auricle.scheduling.replay import Restarted
 log = logging.getLogger(__name__)
 
 MODULE = "auricle.scheduling.worker_process"
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+KEPT_SLOTS = 1
+"""Slots of a worker that a request which already has work there leaves to others."""
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""For what is around an engine: only the engine itself may have more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +73,8 @@ class Worker:
         Raises:
             EngineFailed: it did not get there; the message says why.
         """
-        child = await Child.start(MODULE, json.dumps(asdict(spec)), env=ONE_THREAD)
+        environ = {**ONE_THREAD, "OMP_NUM_THREADS": str(spec.n_threads)}
+        child = await Child.start(MODULE, json.dumps(asdict(spec)), env=environ)
         try:
             async with asyncio.timeout(timeout_s):
                 frame = await child.receive()
@@ -95,6 +99,19 @@ class Worker:
     def free_slots(self) -> int:
         """How many more jobs it takes now."""
         return self.info.slots - len(self.jobs)
+
+    def takes(self, job: Job) -> bool:
+        """Whether there is a slot for this job.
+
+        A request that already has work here leaves the last slots to others: a short clip must
+        not wait until one of a long file's windows is done.
+        """
+        kept = min(KEPT_SLOTS, self.info.slots - 1)
+        has_work = any(
+            held is not None and held.ticket.request == job.ticket.request
+            for held in self.jobs.values()
+        )
+        return self.free_slots > (kept if has_work else 0)
 
     def assign(self, job: Job) -> None:
         """Put a job into a free slot."""

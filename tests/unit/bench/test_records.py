@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cpu_time import machine_cpu_s, own_cpu_s, tree_cpu_s
+from auricle.process_tree import tree_cpu_s
+from cpu_time import machine_cpu_s, own_cpu_s
 from manifest import find_manifest, read_manifest
 from records import Recorder, command_line, describe_run
 from table import format_table, percent

@@ -125,10 +125,10 @@ class ScriptedWhisper:
         return SimpleNamespace(text=text)
 
 
-def test_the_library_is_asked_with_its_voice_detection(recording: Recording) -> None:
+def test_the_library_is_asked_with_the_named_options_only(recording: Recording) -> None:
     model = ScriptedWhisper([" One", " two."])
-    given = FasterWhisper(model, name="peer").transcribe(recording)
-    assert model.options == {"beam_size": 5, "vad_filter": True}
+    given = FasterWhisper(model, name="peer", vad_filter=True).transcribe(recording)
+    assert model.options == {"vad_filter": True}
     assert given.text == "One two."
     assert given.first_s is not None
 

@@ -83,8 +83,8 @@ def test_chinese_windows_are_joined_without_a_space() -> None:
 def test_engine_deltas_are_completed_by_the_final_text() -> None:
     ours = assembly()
     events = ours.add_window(window(0, 5), heard(Segment("One.", 0, 1)))
-    events += ours.add_delta(" Two")
-    events += ours.add_delta(" and")
+    events += ours.add_delta(" Two", "en")
+    events += ours.add_delta(" and", "en")
     events += ours.add_window(window(5, 9), heard(Segment("Two and three.", 0, 1)))
     assert [e.text for e in events if isinstance(e, TextDelta)] == [
         "One.",
@@ -96,7 +96,7 @@ def test_engine_deltas_are_completed_by_the_final_text() -> None:
 
 def test_a_final_text_that_contradicts_its_deltas_is_an_error() -> None:
     ours = assembly()
-    ours.add_delta("Two")
+    ours.add_delta("Two", "en")
     with pytest.raises(EngineFailed):
         ours.add_window(window(5, 9), heard(Segment("Three.", 0, 1)))
 

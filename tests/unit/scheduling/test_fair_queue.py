@@ -75,3 +75,13 @@ def test_an_empty_queue_remembers_a_bounded_number_of_tenants() -> None:
     group = queue._classes[Priority.INTERACTIVE]
     assert len(group._emptied) <= 1024
     assert len(group.clocks._clocks) <= 5001
+
+
+def test_item_that_is_not_acceptable_holds_up_its_request_only() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for item, request in (("a1", "a"), ("a2", "a"), ("b1", "b")):
+        queue.push(item, Ticket(request=request), 1.0)
+    assert queue.pop(lambda item: item != "a1") == "b1"
+    assert queue.pop(lambda item: item != "a1") is None
+    assert (queue.pop(), queue.pop(), queue.pop()) == ("a1", "a2", None)
+    assert len(queue) == 0

@@ -13,21 +13,32 @@ def seen(*events: DecodeEvent | Restarted) -> list[DecodeEvent]:
 
 
 def test_without_a_restart_everything_passes() -> None:
-    assert seen(Delta("a"), Delta("b"), FINAL) == [Delta("a"), Delta("b"), FINAL]
+    assert seen(Delta("a", "en"), Delta("b", "en"), FINAL) == [
+        Delta("a", "en"),
+        Delta("b", "en"),
+        FINAL,
+    ]
 
 
 def test_text_already_sent_is_not_sent_again() -> None:
-    events = seen(Delta("one "), Delta("two"), RESTARTED, Delta("one"), Delta(" two three"), FINAL)
-    assert events == [Delta("one "), Delta("two"), Delta(" three"), FINAL]
+    events = seen(
+        Delta("one ", "en"),
+        Delta("two", "en"),
+        RESTARTED,
+        Delta("one", "en"),
+        Delta(" two three", "en"),
+        FINAL,
+    )
+    assert events == [Delta("one ", "en"), Delta("two", "en"), Delta(" three", "en"), FINAL]
 
 
 def test_another_text_than_the_one_sent_fails() -> None:
-    events = seen(Delta("one two"), RESTARTED, Delta("one "), Delta("too"))
+    events = seen(Delta("one two", "en"), RESTARTED, Delta("one ", "en"), Delta("too", "en"))
     assert isinstance(events[-1], Failed)
 
 
 def test_an_end_before_the_text_already_sent_fails() -> None:
-    events = seen(Delta("one two"), RESTARTED, Delta("one"), FINAL)
+    events = seen(Delta("one two", "en"), RESTARTED, Delta("one", "en"), FINAL)
     assert isinstance(events[-1], Failed)
     assert FINAL not in events
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from auricle.engines.whisper.graphs.alignment import build_alignment
 from auricle.engines.whisper.graphs.compiling import CompiledGraph, GraphOptions
-from auricle.engines.whisper.kernel import CrossState, Kernel
+from auricle.engines.whisper.kernel import Kernel
 from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S
 from auricle.engines.whisper.weights import WhisperWeights
+from auricle.engines.whisper.window_places import CrossState
 
 MEDIAN_WIDTH = 7
 """Positions of the filter that smooths the attention along time."""
@@ -38,8 +39,13 @@ class Aligner:
 
     @cached_property
     def _graph(self) -> CompiledGraph:
-        model = build_alignment(self._weights, self._heads, int8=self._options.int8_decoder)
-        return CompiledGraph(model, self._options)
+        model = build_alignment(
+            self._weights,
+            self._heads,
+            int8=self._options.int8_decoder,
+            cross_type=self._options.cross_type,
+        )
+        return CompiledGraph(model, self._options.encoder_properties())
 
     def token_edges(
         self, state: CrossState, prompt: Sequence[int], text: Sequence[int], duration_s: float
@@ -71,8 +77,8 @@ class Aligner:
         graph.set("mask", np.triu(np.full((n_tokens, n_tokens), _MASKED, np.float32), 1))
         for i in range(1 + max(layer for layer, _ in self._heads)):
             keys, values = self._kernel.cross_attention(state, i)
-            graph.set(f"keys_{i}", keys)
-            graph.set(f"values_{i}", values)
+            graph.bind(f"keys_{i}", keys)
+            graph.bind(f"values_{i}", values)
         graph.run()
         return np.asarray(graph.output("scores"))
 

@@ -72,11 +72,15 @@ class _Decoded:
 class CTranslate2Whisper:
     """Any Whisper size in CTranslate2's form; see `Engine` for the methods' contract."""
 
-    def __init__(self, folder: Path, policy: DecodePolicy) -> None:
+    def __init__(self, folder: Path, policy: DecodePolicy, *, n_threads: int = 1) -> None:
         """Load the weights of `folder` (model.bin, config.json, tokenizer.json)."""
         self._policy = policy
         self._model = ctranslate2.models.Whisper(
-            str(folder), device="cpu", compute_type="int8", intra_threads=1, inter_threads=1
+            str(folder),
+            device="cpu",
+            compute_type="int8",
+            intra_threads=n_threads,
+            inter_threads=1,
         )
         self._tokenizer = WhisperTokenizer(folder / "tokenizer.json")
         self._n_mels = self._model.n_mels

@@ -20,19 +20,13 @@ from numpy.typing import NDArray
 
 from auricle.audio.log_mel import LogMel
 from auricle.engines.whisper.graphs.cache import GraphCache
-from auricle.engines.whisper.graphs.compiling import CacheType, CompiledGraph, GraphOptions
+from auricle.engines.whisper.graphs.compiling import CompiledGraph, GraphOptions
 from auricle.engines.whisper.graphs.decoder import build_decoder
 from auricle.engines.whisper.graphs.encoder import build_encoder
-from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE, SCALE_BYTES
-from auricle.engines.whisper.page_layout import (
-    bits_of,
-    from_pages,
-    n_pages_of,
-    same_bits,
-    to_pages,
-)
-from auricle.engines.whisper.pages import PagePool
+from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE
+from auricle.engines.whisper.pages import PagePool, n_pages_of
 from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
+from auricle.engines.whisper.window_places import PARTS, CrossState, WindowPlaces
 from auricle.errors import EngineFailed
 
 Logits = NDArray[np.float32]
@@ -43,27 +37,12 @@ Logits = NDArray[np.float32]
 class KernelLimits:
     """How much the kernel holds at once: memory is set aside for it, touched when used.
 
-    `n_windows` encoded windows of full length (or more shorter ones), `n_rows` rows of
-    `max_tokens` tokens with their prompts.
+    `n_windows` encoded windows, `n_rows` rows of `max_tokens` tokens with their prompts.
     """
 
     n_windows: int = 8
     n_rows: int = 8
     max_tokens: int = 448
-
-
-@dataclass(slots=True, eq=False)
-class CrossState:
-    """An encoded window: pages with the decoder's cross-attention keys and values.
-
-    `last` is the last position's, (n_layers, 2 * d_model). Freed with its last holder: the
-    caller's own hold ends with `Kernel.release`.
-    """
-
-    pages: list[int]
-    n_positions: int
-    last: NDArray[np.float32]
-    holders: int = 1
 
 
 @dataclass(slots=True)
@@ -98,65 +77,54 @@ class Kernel:
             EngineFailed: this processor cannot run the graphs.
         """
         self.dims = weights.dims
-        self._quantized = options.cache_type is CacheType.U8
         graphs = GraphCache(cache_folder, weights.fingerprint)
-        self._encoder = CompiledGraph(
-            graphs.graph(
-                f"encoder-{'int8' if options.int8_encoder else 'f32'}"
-                f"-{'u8' if self._quantized else 'f32'}",
-                lambda: build_encoder(
-                    weights, int8=options.int8_encoder, quantize_cross=self._quantized
-                ),
-                self.dims.n_heads,
-            ),
-            options,
+        cross_type = options.cross_type
+        encoder = graphs.graph(
+            f"encoder-{'int8' if options.int8_encoder else 'f32'}-{cross_type.to_string()}",
+            lambda: build_encoder(weights, int8=options.int8_encoder, cross_type=cross_type),
+            self.dims.n_heads,
         )
-        self._decoder = CompiledGraph(
-            graphs.graph(
-                f"decoder-{'int8' if options.int8_decoder else 'f32'}",
-                lambda: build_decoder(weights, int8=options.int8_decoder),
-                self.dims.n_heads,
+        decoder = graphs.graph(
+            f"decoder-{'int8' if options.int8_decoder else 'f32'}-{cross_type.to_string()}"
+            f"-{limits.n_windows}",
+            lambda: build_decoder(
+                weights,
+                int8=options.int8_decoder,
+                cross_type=cross_type,
+                n_windows=limits.n_windows,
             ),
-            options,
+            self.dims.n_heads,
         )
+        self._encoder = CompiledGraph(encoder, options.encoder_properties())
+        self._decoder = CompiledGraph(decoder, options.decoder_properties())
         self._embedding = weights.stored("decoder.embedding")
         self._positions = weights.array("decoder.positions")
-        self._cross_pool = PagePool(1 + limits.n_windows * n_pages_of(self.dims.n_audio))
-        self._self_pool = PagePool(1 + limits.n_rows * n_pages_of(limits.max_tokens))
-        self._cross_caches = self._caches("cross", self._cross_pool.n_free)
-        self._self_caches = self._caches("self", self._self_pool.n_free)
+        self._places = WindowPlaces(limits.n_windows, self.dims, cross_type)
+        for place in range(limits.n_windows):
+            self._places.clear(place)
+            self._bind(place, 1)
+        self._pages = PagePool(limits.n_rows * n_pages_of(limits.max_tokens))
+        self._caches = self._allocate_caches()
+        self._n_of_window = np.zeros(limits.n_windows, np.int32)
         self._rows: dict[int, _Row] = {}
         self._next_row = 0
-        self._idle = self._idle_row()
 
-    def _caches(self, name: str, n_pages: int) -> list[tuple[ov.Tensor, ov.Tensor]]:
-        """Keys and values of each layer, bound to the decoder."""
+    def _allocate_caches(self) -> list[NDArray[np.generic]]:
+        """Pages of every layer's own keys and values, bound to the decoder."""
         caches = []
         for i in range(self.dims.n_decoder_layers):
-            pair = []
-            for part in ("keys", "values"):
-                tensor = self._decoder.allocate(f"{name}_{i}_{part}", n_pages)
-                self._decoder.bind(f"{name}_{i}_{part}", tensor)
-                pair.append(tensor)
-            caches.append((pair[0], pair[1]))
+            for part in PARTS:
+                tensor = self._decoder.allocate(f"self_{i}_{part}", self._pages.n_free)
+                self._decoder.bind(f"self_{i}_{part}", tensor)
+                caches.append(tensor.data)
         return caches
 
-    def _idle_row(self) -> _Row:
-        """A row over one position of zeros, which keeps a lone token company.
-
-        Matrix products with a single row run in another kernel, whose rounding differs: with
-        company, a token's logits are the same to the bit in every batch. (The projection gets
-        its second row in `_set_inputs`.)
-        """
-        last = np.zeros((self.dims.n_decoder_layers, 2 * self.dims.d_model), np.float32)
-        state = CrossState(self._cross_pool.take(1), 1, last)
-        for caches, pages in (
-            (self._cross_caches, state.pages),
-            (self._self_caches, idle_pages := self._self_pool.take(1)),
-        ):
-            for cache in (cache for pair in caches for cache in pair):
-                bits_of(cache)[pages] = 0
-        return _Row(state, idle_pages)
+    def _bind(self, place: int, n_positions: int) -> None:
+        """Let the decoder read a window of that length from its place."""
+        for layer in range(self.dims.n_decoder_layers):
+            for part, name in enumerate(PARTS):
+                tensor = self._places.tensor(place, layer, part, n_positions)
+                self._decoder.bind(f"window_{place}_{name}_{layer}", tensor)
 
     # windows
 
@@ -172,49 +140,40 @@ class Kernel:
         n_positions = log_mel.shape[1] // 2
         assert log_mel.shape == (self.dims.n_mels, 2 * n_positions)
         assert 0 < n_positions <= self.dims.n_audio
+        state = self._places.take(n_positions)
+        try:
+            self._encode_into(state, log_mel)
+        except EngineFailed:
+            self._places.release(state)
+            raise
+        self._bind(state.place, n_positions)
+        return state
+
+    def _encode_into(self, state: CrossState, log_mel: LogMel) -> None:
         self._encoder.set("log_mel", log_mel[None])
+        for layer in range(self.dims.n_decoder_layers):
+            for part, name in enumerate(PARTS):
+                tensor = self._places.tensor(state.place, layer, part, state.n_positions)
+                self._encoder.bind(f"{name}_{layer}", tensor)
         self._encoder.run()
-        last = self._encoder.output("last").copy()
-        if last.shape != (self.dims.n_decoder_layers, 2 * self.dims.d_model):
-            msg = f"the encoder gave an output of shape {last.shape}"
+        expected = (self.dims.n_heads, state.n_positions, HEAD_SIZE)
+        given = self._encoder.shape(f"{PARTS[-1]}_{self.dims.n_decoder_layers - 1}")
+        if given != expected:
+            msg = f"the encoder gave an output of shape {given}, not {expected}"
             raise EngineFailed(msg)
-        if not np.isfinite(last).all():
+        if not self._places.are_numbers(state):
             msg = "the encoder gave values that are no numbers"
             raise EngineFailed(msg)
-        pages = self._cross_pool.take(n_pages_of(n_positions))
-        for i, caches in enumerate(self._cross_caches):
-            self._store(i, caches, pages, n_positions)
-        return CrossState(pages, n_positions, last)
-
-    def _store(
-        self, layer: int, caches: tuple[ov.Tensor, ov.Tensor], pages: list[int], n_positions: int
-    ) -> None:
-        """Copy one layer's keys and values from the encoder's outputs into pages."""
-        values = self._encoder.output(f"cross_{layer}")
-        n_heads = self.dims.n_heads
-        assert values.shape == (n_positions, 2 * n_heads, HEAD_SIZE)
-        scales = self._encoder.output(f"scale_{layer}") if self._quantized else None
-        for part, cache in enumerate(caches):
-            heads = slice(part * n_heads, (part + 1) * n_heads)
-            stored = bits_of(cache)
-            offset = SCALE_BYTES if scales is not None else 0
-            to_pages(stored[..., offset:], pages, same_bits(values[:, heads], stored))
-            if scales is not None:
-                head = scales[:, heads].view(np.uint8)
-                to_pages(stored[..., :SCALE_BYTES], pages, head)
 
     def release(self, state: CrossState) -> None:
-        """Let go of a window; its memory is free once no row uses it either."""
-        state.holders -= 1
-        if not state.holders:
-            self._cross_pool.release(state.pages)
+        """Let go of a window; its place is free once no row uses it either."""
+        self._places.release(state)
 
-    def cross_attention(
-        self, state: CrossState, layer: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Keys and values of a layer for an encoded window, each (n, n_heads, HEAD_SIZE)."""
+    def cross_attention(self, state: CrossState, layer: int) -> tuple[ov.Tensor, ov.Tensor]:
+        """Keys and values of a layer for an encoded window, each (n_heads, n, HEAD_SIZE)."""
         keys, values = (
-            from_pages(cache, state.pages, state.n_positions) for cache in self._cross_caches[layer]
+            self._places.tensor(state.place, layer, part, state.n_positions)
+            for part in range(len(PARTS))
         )
         return keys, values
 
@@ -234,7 +193,7 @@ class Kernel:
     def leave(self, row: int) -> None:
         """Drop a row and free its pages."""
         gone = self._rows.pop(row)
-        self._self_pool.release(gone.pages)
+        self._pages.release(gone.pages)
         self.release(gone.state)
 
     def fork(self, row: int) -> int:
@@ -243,20 +202,19 @@ class Kernel:
         copy = self.join(source.state)
         n_shared = source.n_tokens // PAGE_SIZE
         shared = source.pages[:n_shared]
-        self._self_pool.hold(shared)
+        self._pages.hold(shared)
         target = self._rows[copy]
         target.pages, target.n_tokens = list(shared), source.n_tokens
         if len(source.pages) > n_shared:
-            (page,) = self._self_pool.take(1)
+            (page,) = self._pages.take(1)
             target.pages.append(page)
-            for cache in (cache for pair in self._self_caches for cache in pair):
-                bits = bits_of(cache)
-                bits[page] = bits[source.pages[n_shared]]
+            for cache in self._caches:
+                cache[page] = cache[source.pages[n_shared]]
         return copy
 
-    def free_pages(self) -> tuple[int, int]:
-        """Pages that are free for windows and for rows; all of them when nothing is held."""
-        return self._cross_pool.n_free, self._self_pool.n_free
+    def free_places(self) -> tuple[int, int]:
+        """Places for windows and pages for rows that are free; all when nothing is held."""
+        return self._places.n_free, self._pages.n_free
 
     def step(self, feed: Mapping[int, Sequence[int]]) -> Logits:
         """Feed each row its next tokens, one or more.
@@ -285,10 +243,9 @@ class Kernel:
 
     def _logits(self, n_rows: int) -> Logits:
         logits: Logits = self._decoder.output("logits")
-        if logits.shape != (max(2, n_rows), self.dims.n_vocab):
+        if logits.shape != (n_rows, self.dims.n_vocab):
             msg = f"the decoder gave logits of shape {logits.shape} for {n_rows} rows"
             raise EngineFailed(msg)
-        logits = logits[:n_rows]
         if not np.isfinite(logits.max(axis=1)).all():  # max passes NaN on
             msg = "the decoder gave logits that are no numbers"
             raise EngineFailed(msg)
@@ -300,43 +257,34 @@ class Kernel:
         missing = n_pages_of(row.n_tokens + n_new) - len(row.pages)
         if missing <= 0:
             return
-        pages = self._self_pool.take(missing)
-        for cache in (cache for pair in self._self_caches for cache in pair):
-            bits_of(cache)[pages] = 0
+        pages = self._pages.take(missing)
+        for cache in self._caches:
+            cache[pages] = 0
         row.pages += pages
 
     def _set_inputs(self, rows: list[_Row], given: Sequence[Sequence[int]]) -> None:
-        lengths = [len(tokens) for tokens in given]
-        tokens = [token for row_tokens in given for token in row_tokens]
-        ends = np.cumsum(lengths, dtype=np.int64) - 1
-        self._decoder.set("wanted", ends if len(rows) > 1 else np.repeat(ends, 2))
-        if len(tokens) == 1:
-            rows, tokens, lengths = [*rows, self._idle], [*tokens, 0], [*lengths, 1]
-        before = np.repeat([row.n_tokens for row in rows], lengths)
-        starts = np.repeat(np.cumsum([0, *lengths[:-1]]), lengths)
-        self._decoder.set("embedded", self.embed(tokens, before + np.arange(len(tokens)) - starts))
-        self._decoder.set("last", np.repeat([row.state.last for row in rows], lengths, axis=0))
-        self._set_tables(rows, lengths)
-
-    def _set_tables(self, rows: list[_Row], lengths: list[int]) -> None:
-        used = [
-            row.pages[: n_pages_of(row.n_tokens + n)] for row, n in zip(rows, lengths, strict=True)
-        ]
-        self._set_table("self", [row.n_tokens for row in rows], lengths, used)
-        # Each token is a sequence of its own: see `graphs/decoder.py`.
-        states = [row.state for row, n in zip(rows, lengths, strict=True) for _ in range(n)]
-        past = [state.n_positions - 1 for state in states]
-        self._set_table("cross", past, [1] * len(states), [state.pages for state in states])
-
-    def _set_table(
-        self, name: str, past: list[int], lengths: list[int], pages: list[list[int]]
-    ) -> None:
-        longest = max(n + new for n, new in zip(past, lengths, strict=True))
+        """Tokens in the order of their windows; `wanted` brings the rows back into ours."""
+        order = sorted(range(len(rows)), key=lambda i: rows[i].state.place)
+        lengths = np.array([len(given[i]) for i in order])
+        ends = np.cumsum(lengths)
+        starts = ends - lengths
+        past = np.array([rows[i].n_tokens for i in order])
+        tokens = [token for i in order for token in given[i]]
+        positions = np.repeat(past - starts, lengths) + np.arange(len(tokens))
+        self._decoder.set("embedded", self.embed(tokens, positions))
+        self._n_of_window[:] = 0
+        for i, length in zip(order, lengths, strict=True):
+            self._n_of_window[rows[i].state.place] += length
+        self._decoder.set("n_of_window", self._n_of_window)
+        wanted = np.empty(len(rows), np.int64)
+        wanted[order] = ends - 1
+        self._decoder.set("wanted", wanted)
+        pages = [rows[i].pages[: n_pages_of(rows[i].n_tokens + len(given[i]))] for i in order]
         for part, values in {
             "past": past,
-            "begins": np.cumsum([0, *lengths]),
+            "begins": [0, *ends],
             "pages": np.concatenate(pages),
             "page_begins": np.cumsum([0, *map(len, pages)]),
-            "longest": longest,
+            "longest": (past + lengths).max(),
         }.items():
-            self._decoder.set(f"{name}_{part}", np.asarray(values, np.int32))
+            self._decoder.set(f"self_{part}", np.asarray(values, np.int32))

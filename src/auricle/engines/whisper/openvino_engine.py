@@ -1,7 +1,6 @@
 """Whisper on graphs of our own: a stepping engine, many utterances at once."""
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,19 +23,23 @@ from auricle.engines.whisper.alignment import Aligner
 from auricle.engines.whisper.decoding.context import ContextPolicy
 from auricle.engines.whisper.decoding.rules import LogitRule
 from auricle.engines.whisper.decoding.window import Vocabulary, WindowDecoding, WindowResult
+from auricle.engines.whisper.encode_queue import EncodeQueue
 from auricle.engines.whisper.generation_config import GenerationConfig
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
-from auricle.engines.whisper.self_check import self_check
+from auricle.engines.whisper.self_check import SELF_CHECK_WINDOWS, self_check
 from auricle.engines.whisper.tokenizer import WhisperTokenizer
-from auricle.engines.whisper.weights import load_weights
+from auricle.engines.whisper.weights import WhisperDims, load_weights
 from auricle.engines.whisper.word_times import words_of
 from auricle.errors import EngineFailed
 from auricle.transcript.model import Segment, Word
 
 MAX_UTTERANCE_S = 30.0
+
+MAX_WINDOWS_BYTES = 512 << 20
+"""Memory for the cross-attention keys and values of all utterances that are decoded at once."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +59,13 @@ class _Live:
 def no_extra_rules(options: DecodeOptions) -> Sequence[LogitRule]:
     """Nothing beside Whisper's own rules."""
     return ()
+
+
+def _affordable(slots: int, dims: WhisperDims, options: GraphOptions) -> int:
+    """How many of the wanted slots fit: full windows of the larger models are large."""
+    n_values = 2 * dims.n_decoder_layers * dims.n_audio * dims.d_model
+    n_fitting = MAX_WINDOWS_BYTES // (n_values * int(options.cross_type.size))
+    return max(1, min(slots, n_fitting))
 
 
 class OpenVinoWhisper:
@@ -83,7 +93,7 @@ class OpenVinoWhisper:
             policy: thresholds and search width.
             graph_options: how to compute.
             context: how much context utterances are given.
-            slots: utterances decoded at once.
+            slots: most utterances decoded at once; fewer where their windows are large.
             cache_folder: keeps the graphs for the next start.
             rules_of: further rules for an utterance's logits.
 
@@ -96,16 +106,17 @@ class OpenVinoWhisper:
         self._vocabulary = Vocabulary(tokenizer, GenerationConfig.read(folder, tokenizer))
         self._policy = policy
         self._context = context
-        self._slots = slots
+        slots = self._slots = _affordable(slots, weights.dims, graph_options)
         self._rules_of = rules_of
-        limits = KernelLimits(n_windows=slots, n_rows=2 * slots * policy.beam_size)
+        n_windows = max(slots, SELF_CHECK_WINDOWS)
+        limits = KernelLimits(n_windows, n_rows=2 * n_windows * policy.beam_size)
         self._kernel = Kernel(weights, graph_options, limits, cache_folder)
         self_check(self._kernel)
         self._aligner = Aligner(
             weights, graph_options, self._kernel, self._vocabulary.config.alignment_heads
         )
         self._live: dict[int, _Live] = {}
-        self._unencoded: deque[int] = deque()
+        self._unencoded = EncodeQueue()
 
     @property
     def info(self) -> EngineInfo:
@@ -129,7 +140,7 @@ class OpenVinoWhisper:
             extra_rules=self._rules_of(options),
         )
         self._live[key] = _Live(utterance, options, decoding)
-        self._unencoded.append(key)
+        self._unencoded.push(key, utterance.duration_s)
 
     def cancel(self, key: int) -> None:
         """See `Engine`."""
@@ -137,7 +148,7 @@ class OpenVinoWhisper:
             self._drop(key)
 
     def step(self) -> list[tuple[int, DecodeEvent]]:
-        """Encode the window that waits longest, and advance all others by a token."""
+        """Encode at most one window, and advance all that are encoded by a token."""
         try:
             self._encode_next()
             return self._advance()
@@ -151,19 +162,23 @@ class OpenVinoWhisper:
             self._drop(key)
 
     def _encode_next(self) -> None:
-        if not self._unencoded:
+        decoding_s = [live.utterance.duration_s for _, live in self._encoded()]
+        key = self._unencoded.pop(decoding_s)
+        if key is None:
             return
-        live = self._live[self._unencoded[0]]
+        live = self._live[key]
         context_s = live.decoding.wanted_context_s
         assert context_s is not None
         n_frames = 2 * round(context_s * FRAMES_PER_S / 2)
         mel = log_mel(live.utterance.waveform, self._kernel.dims.n_mels, n_frames)
         live.decoding.encoded(self._kernel.encode(mel))
-        self._unencoded.popleft()
+
+    def _encoded(self) -> list[tuple[int, _Live]]:
+        return [(key, live) for key, live in self._live.items() if key not in self._unencoded]
 
     def _advance(self) -> list[tuple[int, DecodeEvent]]:
         """One step of the kernel over the rows of all encoded utterances."""
-        ready = {key: live for key, live in self._live.items() if key not in self._unencoded}
+        ready = dict(self._encoded())
         if not ready:
             return []
         feeds = {key: live.decoding.feed() for key, live in ready.items()}
@@ -177,15 +192,14 @@ class OpenVinoWhisper:
                 self._drop(key)
                 continue
             if text := live.decoding.take_text():
-                events.append((key, Delta(text)))
+                events.append((key, Delta(text, live.decoding.language)))
             if live.decoding.wanted_context_s is not None:
-                self._unencoded.append(key)
+                self._unencoded.push(key, live.utterance.duration_s)
         return events
 
     def _drop(self, key: int) -> None:
         self._live.pop(key).decoding.close()
-        if key in self._unencoded:
-            self._unencoded.remove(key)
+        self._unencoded.discard(key)
 
     def _fail_all(self, error: EngineFailed) -> list[tuple[int, DecodeEvent]]:
         """A fault of the graphs leaves no row that could be trusted."""

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
+from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE
 from auricle.errors import EngineFailed
+
+
+def n_pages_of(n_positions: int) -> int:
+    """Pages that hold so many positions."""
+    return -(-n_positions // PAGE_SIZE)
 
 
 class PagePool:

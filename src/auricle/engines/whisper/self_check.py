@@ -7,15 +7,21 @@ a fraction of a second and catches all three.
 
 import numpy as np
 
-from auricle.engines.whisper.kernel import CrossState, Kernel, Logits
+from auricle.engines.whisper.kernel import Kernel, Logits
+from auricle.engines.whisper.window_places import CrossState
 from auricle.errors import EngineFailed
 
 N_FRAMES = (200, 140)
+SELF_CHECK_WINDOWS = len(N_FRAMES)
 PROMPTS = ([1, 2, 3], [4], [5, 6, 7, 8, 9])
 N_STEPS = 3
 
-MAX_DIFFERENCE = 0.05
+MAX_BATCH_DIFFERENCE = 0.05
 """Of logits in a batch and alone, in units of their spread: rounding stays far below."""
+
+MAX_STEP_DIFFERENCE = 0.6
+"""Of a text fed at once and token by token: with bf16 other kernels round otherwise, by up to
+0.3; what the cache forgot would change logits by several times their spread."""
 
 
 def self_check(kernel: Kernel) -> None:
@@ -38,11 +44,11 @@ def self_check(kernel: Kernel) -> None:
         together = _decode(kernel, [(states[i % 2], prompt) for i, prompt in enumerate(PROMPTS)])
         for i, prompt in enumerate(PROMPTS):
             alone = _decode(kernel, [(states[i % 2], prompt)])
-            _compare(together[:, i], alone[:, 0], "in a batch")
+            _compare(together[:, i], alone[:, 0], MAX_BATCH_DIFFERENCE, "in a batch")
         whole = _decode(
             kernel, [(states[0], [*PROMPTS[0], *_continuation(N_STEPS - 1)])], n_steps=1
         )
-        _compare(together[-1, 0], whole[0, 0], "token by token")
+        _compare(together[-1, 0], whole[0, 0], MAX_STEP_DIFFERENCE, "token by token")
     finally:
         for state in states:
             kernel.release(state)
@@ -68,8 +74,8 @@ def _decode(
             kernel.leave(row)
 
 
-def _compare(given: Logits, expected: Logits, how: str) -> None:
+def _compare(given: Logits, expected: Logits, limit: float, how: str) -> None:
     difference = float(np.abs(given - expected).max() / expected.std())
-    if not difference < MAX_DIFFERENCE:  # not a number is not less either
+    if not difference < limit:  # not a number is not less either
         msg = f"self-check: logits {how} differ by {difference:.3f} of their spread"
         raise EngineFailed(msg)

@@ -65,8 +65,8 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return result
 
 
-def naive_beam(rows: ToyRows, width: int) -> tuple[int, ...]:
-    """The textbook, over whole texts."""
+def naive_beam(rows: ToyRows, width: int, margin: float = np.inf) -> tuple[int, ...]:
+    """The textbook, over whole texts; what is `margin` behind the best of a step is dropped."""
     beams: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
     finished: list[tuple[tuple[int, ...], float]] = []
     while len(finished) < width and beams:
@@ -76,9 +76,10 @@ def naive_beam(rows: ToyRows, width: int) -> tuple[int, ...]:
             for token, logprob in enumerate(log_softmax(rows.logits_after(tokens)))
         ]
         grown.sort(key=lambda item: -item[1])
+        best = max([grown[0][1], *(total for _, total in finished)])
         beams = []
         for tokens, total in grown:
-            if len(beams) == width:
+            if len(beams) == width or total < best - margin:
                 break
             if tokens[-1] == EOT:
                 if len(finished) < width:
@@ -111,6 +112,43 @@ def test_beam_search_finds_what_the_textbook_finds(seed: int, width: int) -> Non
     row = rows.join()
     decoded = run(rows, BeamSearch(rows, row, [], LIMITS, width=width), row)
     assert decoded.tokens == naive_beam(rows, width)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("margin", [0.5, 2.0, 4.0])
+def test_texts_far_behind_the_best_are_given_up(seed: int, margin: float) -> None:
+    rows = ToyRows(seed)
+    row = rows.join()
+    decoded = run(rows, BeamSearch(rows, row, [], LIMITS, width=5, margin=margin), row)
+    assert decoded.tokens == naive_beam(rows, 5, margin)
+
+
+def test_sure_model_keeps_one_row() -> None:
+    rows = ToyRows(0, spread=60.0)
+    row = rows.join()
+    search = BeamSearch(rows, row, [], LIMITS, width=5, margin=3.0)
+    logits = {row: rows.logits_after(())}
+    while search.advance(logits) is None:
+        assert len(search.feed()) == 1
+        logits = rows.step(search.feed())
+    search.close()
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("margin", [2.0, np.inf])
+def test_settled_tokens_of_a_beam_search_stay(seed: int, margin: float) -> None:
+    rows = ToyRows(seed)
+    row = rows.join()
+    search = BeamSearch(rows, row, [], LIMITS, width=4, margin=margin)
+    logits = {row: rows.logits_after(())}
+    settled: list[tuple[int, ...]] = [()]
+    while (decoded := search.advance(logits)) is None:
+        settled.append(tuple(search.tokens))
+        assert len(search.logprobs) >= len(settled[-1])
+        logits = rows.step(search.feed())
+    search.close()
+    for before, after in zip(settled, [*settled[1:], decoded.tokens], strict=True):
+        assert after[: len(before)] == before
 
 
 def test_beam_of_one_is_greedy() -> None:
@@ -188,12 +226,17 @@ def test_sampling_is_repeatable_and_follows_the_distribution() -> None:
     assert share == pytest.approx(expected[likeliest], abs=0.12)  # four standard errors
 
 
-def test_search_that_was_begun_keeps_its_tokens() -> None:
+@pytest.mark.parametrize("width", [1, 4])
+def test_search_that_was_begun_keeps_its_tokens(width: int) -> None:
     rows = ToyRows(2)
     row = rows.join()
     begun = Decoded((4, 5), (-0.5, -0.25), -0.4)
     logits = rows.step({row: [4, 5]})
-    search = GreedySearch(rows, row, [], LIMITS, begun=begun)
+    search: Search = (
+        BeamSearch(rows, row, [], LIMITS, width=width, begun=begun)
+        if width > 1
+        else GreedySearch(rows, row, [], LIMITS, begun=begun)
+    )
     while (decoded := search.advance(logits)) is None:
         logits = rows.step(search.feed())
     search.close()

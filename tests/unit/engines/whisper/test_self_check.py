@@ -49,9 +49,9 @@ def prompts_are_rounded_otherwise(logits: Logits, n_tokens: int) -> None:
 @pytest.mark.parametrize("name", ["multilingual", "english", "large-v3", "turbo"])
 def test_right_kernel_passes_and_holds_nothing_afterwards(name: str, tiny_kernel: Kernels) -> None:
     kernel = tiny_kernel(name, GraphOptions.exact())
-    free = kernel.free_pages()
+    free = kernel.free_places()
     self_check(kernel)
-    assert kernel.free_pages() == free
+    assert kernel.free_places() == free
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_wrong_kernel_is_refused(
     fault: Callable[[Logits, int], None], tiny_kernel: Kernels
 ) -> None:
     kernel = tiny_kernel("multilingual", GraphOptions.exact())
-    free = kernel.free_pages()
+    free = kernel.free_places()
     with pytest.raises(EngineFailed, match="self-check"):
         self_check(FaultyKernel(kernel, fault))  # type: ignore[arg-type]
-    assert kernel.free_pages() == free
+    assert kernel.free_places() == free

@@ -1,5 +1,6 @@
-"""Beam search: the likeliest few texts are followed at once."""
+"""Beam search: the likeliest few texts are followed at once, while they are close."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from auricle.engines.whisper.decoding.search import (
     Decoded,
     Rows,
     SearchLimits,
+    common_prefix,
     constrained,
     log_sum_exp,
     looping_from,
@@ -23,19 +25,27 @@ class _Beam:
     row: int
     tokens: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
-
-    @property
-    def total(self) -> float:
-        return sum(self.logprobs)
+    total: float = 0.0
 
     def with_token(self, row: int, token: int, logprob: float) -> "_Beam":
-        return _Beam(row, (*self.tokens, token), (*self.logprobs, logprob))
+        return _Beam(row, (*self.tokens, token), (*self.logprobs, logprob), self.total + logprob)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """A text with its end, and the log-probability of all of it."""
+
+    decoded: Decoded
+    total: float
 
 
 class BeamSearch:
     """Up to `width` rows; ends when `width` texts are finished (openai/whisper, patience 1).
 
-    A text is rated by its mean log-probability, the end counted.
+    Texts that are `margin` less likely than the best are given up (Freitag and Al-Onaizan 2017,
+    "Beam Search Strategies for Neural Machine Translation", absolute threshold): where the model
+    is sure, which is nearly everywhere, one row is left. A text is rated by its mean
+    log-probability, the end counted.
     """
 
     def __init__(
@@ -46,19 +56,35 @@ class BeamSearch:
         limits: SearchLimits,
         *,
         width: int,
+        margin: float = math.inf,
+        begun: Decoded | None = None,
     ) -> None:
-        """Take over `row`, which has been fed the prompt; `advance` gets its logits first."""
+        """Take over `row`, which has been fed the prompt; `advance` gets its logits first.
+
+        Args:
+            rows: the kernel.
+            row: the first beam's.
+            rules: of the window.
+            limits: when to end.
+            width: most texts followed at once.
+            margin: natural log-probability behind the best from which a text is given up.
+            begun: its tokens are kept and must have been fed as well.
+        """
         self._rows = rows
         self._rules = rules
         self._limits = limits
         self._width = width
-        self._beams = [_Beam(row)]
-        self._finished: list[Decoded] = []
+        self._margin = margin
+        first = _Beam(row, begun.tokens, begun.logprobs) if begun else _Beam(row)
+        self._beams = [first]
+        self._finished: list[_Finished] = []
 
     @property
     def tokens(self) -> Sequence[int]:
-        """See `Search`."""
-        return self._beams[0].tokens if self._beams else ()
+        """See `Search`: what all texts that may still win have in common."""
+        texts = [beam.tokens for beam in self._beams]
+        texts += [finished.decoded.tokens for finished in self._finished]
+        return common_prefix(texts)
 
     @property
     def logprobs(self) -> Sequence[float]:
@@ -71,20 +97,22 @@ class BeamSearch:
 
     def advance(self, logits: Mapping[int, LogitRow]) -> Decoded | None:
         """See `Search`."""
-        candidates = [
-            (beam, token, logprob)
-            for beam in self._beams
-            for token, logprob in self._likeliest(beam, logits[beam.row])
-        ]
+        candidates: list[tuple[_Beam, int, float]] = []
+        least = self._best_finished() - self._margin
+        for beam in self._beams:  # the likeliest first: it raises the bar for the others
+            found = self._likeliest(beam, logits[beam.row], least)
+            candidates += found
+            if found:
+                least = max(least, beam.total + found[0][2] - self._margin)
         candidates.sort(key=lambda candidate: candidate[0].total + candidate[2], reverse=True)
         chosen: list[tuple[_Beam, int, float]] = []
-        for candidate in candidates:
-            if len(chosen) == self._width:
+        for beam, token, logprob in candidates:
+            if len(chosen) == self._width or beam.total + logprob < least:
                 break
-            if candidate[1] != self._limits.eot:
-                chosen.append(candidate)
+            if token != self._limits.eot:
+                chosen.append((beam, token, logprob))
             elif len(self._finished) < self._width:
-                self._finished.append(_ended(*candidate))
+                self._finished.append(_ended(beam, logprob))
         self._continue(chosen)
         return self._result()
 
@@ -94,13 +122,28 @@ class BeamSearch:
             self._rows.leave(beam.row)
         self._beams = []
 
-    def _likeliest(self, beam: _Beam, logits: LogitRow) -> list[tuple[int, float]]:
-        """One more than the width, as one of them may be the end."""
+    def _best_finished(self) -> float:
+        return max((finished.total for finished in self._finished), default=-np.inf)
+
+    def _likeliest(
+        self, beam: _Beam, logits: LogitRow, least: float
+    ) -> list[tuple[_Beam, int, float]]:
+        """Continuations not below `least` in all, and within the margin of the first.
+
+        One more than the width, as one of them may be the end.
+        """
         allowed = constrained(logits, beam.tokens, self._rules)
         norm = log_sum_exp(allowed)
-        count = min(self._width + 1, len(allowed))
-        best = np.argpartition(allowed, -count)[-count:]
-        return [(int(i), float(allowed[i]) - norm) for i in best if allowed[i] > -np.inf]
+        found: list[tuple[_Beam, int, float]] = []
+        while len(found) <= self._width:
+            token = int(allowed.argmax())
+            logprob = float(allowed[token]) - norm
+            if beam.total + logprob < least or logprob == -np.inf:
+                break
+            found.append((beam, token, logprob))
+            least = max(least, beam.total + logprob - self._margin)
+            allowed[token] = -np.inf
+        return found
 
     def _continue(self, chosen: Sequence[tuple[_Beam, int, float]]) -> None:
         """Give every chosen continuation a row: its parent's, or a copy where that is taken."""
@@ -116,19 +159,23 @@ class BeamSearch:
         self._beams = beams
 
     def _result(self) -> Decoded | None:
-        if len(self._finished) >= self._width or (self._finished and not self._beams):
-            return max(self._finished, key=lambda decoded: decoded.mean_logprob)
+        if self._finished and (len(self._finished) >= self._width or not self._beams):
+            return self._best()
         best = self._beams[0]
         is_loop = looping_from(best.tokens, self._limits.eot) is not None
         is_cut = len(best.tokens) >= self._limits.max_tokens
         if not is_loop and not is_cut:
             return None
         if self._finished:
-            return max(self._finished, key=lambda decoded: decoded.mean_logprob)
+            return self._best()
         mean = float(np.mean(best.logprobs))
         return Decoded(best.tokens, best.logprobs, mean, is_loop=is_loop, is_cut=is_cut)
 
+    def _best(self) -> Decoded:
+        every = (finished.decoded for finished in self._finished)
+        return max(every, key=lambda decoded: decoded.mean_logprob)
 
-def _ended(beam: _Beam, _eot: int, logprob: float) -> Decoded:
+
+def _ended(beam: _Beam, logprob: float) -> _Finished:
     mean = float(np.mean([*beam.logprobs, logprob]))
-    return Decoded(beam.tokens, beam.logprobs, mean)
+    return _Finished(Decoded(beam.tokens, beam.logprobs, mean), beam.total + logprob)

@@ -19,11 +19,11 @@ class Attempt:
 class ContextPolicy:
     """The context of an utterance: its length and `margin_s`, at least `floor_s`, at most 30 s.
 
-    The encoder's work falls faster than the context. Below about 10 s Whisper loops, and some
-    words are lost below 30 s: `docs/benchmarks.md` has both sides of the bargain.
+    The encoder's work falls faster than the context. Below about 10 s Whisper loops, and a few
+    words are lost below 20 s: `docs/benchmarks.md` has both sides of the bargain.
     """
 
-    floor_s: float = 10.0
+    floor_s: float = 15.0
     margin_s: float = 1.0
 
     def context_s(self, duration_s: float) -> float:

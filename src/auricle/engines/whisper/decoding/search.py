@@ -55,12 +55,12 @@ class Search(Protocol):
 
     @property
     def tokens(self) -> Sequence[int]:
-        """The best tokens so far."""
+        """The tokens so far that this search will not change any more."""
         ...
 
     @property
     def logprobs(self) -> Sequence[float]:
-        """Their natural log-probabilities."""
+        """Natural log-probabilities of the best tokens so far, as many or more."""
         ...
 
     def feed(self) -> dict[int, list[int]]:
@@ -84,6 +84,17 @@ def constrained(
     for rule in rules:
         rule.apply(allowed, tokens)
     return allowed
+
+
+def common_prefix(texts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """What all of one or more texts begin with."""
+    if not texts:
+        return ()
+    first, last = min(texts), max(texts)  # in order, so that all between begin alike
+    for i, token in enumerate(first):
+        if i >= len(last) or token != last[i]:
+            return first[:i]
+    return first
 
 
 def log_sum_exp(logits: LogitRow) -> float:

@@ -32,9 +32,9 @@ from auricle.engines.whisper.decoding.search import (
 )
 from auricle.engines.whisper.decoding.streaming import TextStream
 from auricle.engines.whisper.generation_config import GenerationConfig
-from auricle.engines.whisper.kernel import CrossState
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S, WhisperTokenizer
+from auricle.engines.whisper.window_places import CrossState
 
 SURE_OF_ANOTHER_LANGUAGE = 0.8
 """Probability from which detection overrules the recording's language so far."""
@@ -122,6 +122,7 @@ class WindowDecoding:
         self._results: list[Decoded] = []
         self._stream = TextStream(vocabulary.tokenizer, lag=STREAM_LAG_TOKENS)
         self._begun: Decoded | None = None
+        self._sent: Sequence[int] = ()
         self._language, self._language_probability = "", 0.0
         self._no_speech_probability = 0.0
 
@@ -129,6 +130,11 @@ class WindowDecoding:
     def wanted_context_s(self) -> float | None:
         """Seconds of context to encode before the next step, or None."""
         return self._attempt.context_s if self._state is None else None
+
+    @property
+    def language(self) -> str:
+        """What the window is decoded as; "" until that is known."""
+        return self._language
 
     def encoded(self, state: CrossState) -> None:
         """Take over the encoded window that was asked for."""
@@ -168,15 +174,19 @@ class WindowDecoding:
         return None if decoded is None else self._conclude(self._search, decoded)
 
     def take_text(self) -> str:
-        """Text that became final in the last step: only greedy search has any."""
+        """Text that became final in the last step."""
         search = self._search
-        if not isinstance(search, GreedySearch) or self._policy.beam_size > 1:
+        if search is None:
             return ""
         mean = float(np.mean(search.logprobs)) if search.logprobs else -np.inf
         needed = self._policy.min_mean_logprob
         if self._no_speech_probability > self._policy.max_no_speech_probability:
             needed /= 2  # it may yet turn out to be silence: what is sent must be sure
-        return self._stream.take(search.tokens) if mean >= needed else ""
+        if mean < needed:
+            return ""
+        text = self._stream.take(search.tokens)
+        self._sent = search.tokens[: self._stream.n_final]
+        return text
 
     def close(self) -> None:
         """Drop every row and window."""
@@ -228,7 +238,15 @@ class WindowDecoding:
             return GreedySearch(
                 self._kernel, row, rules, limits, temperature=attempt.temperature, begun=self._begun
             )
-        return BeamSearch(self._kernel, row, rules, limits, width=self._policy.beam_size)
+        return BeamSearch(
+            self._kernel,
+            row,
+            rules,
+            limits,
+            width=self._policy.beam_size,
+            margin=self._policy.beam_margin,
+            begun=self._begun,
+        )
 
     def _conclude(self, search: Search, decoded: Decoded) -> WindowResult | None:
         """The result, if it is believed or nothing is left to try; else the next attempt."""
@@ -268,10 +286,14 @@ class WindowDecoding:
         return self._policy.believes(tokens, text, decoded.mean_logprob)
 
     def _best(self) -> Decoded:
-        """The likeliest of the attempts that end; of one that loops, the first round."""
-        eot = self._vocabulary.tokenizer.eot
-        ending = [each for each in self._results if looping_from(each.tokens, eot) is None]
-        best = max(ending or self._results, key=lambda decoded: decoded.mean_logprob)
+        """The likeliest of the attempts that end; of one that loops, the first round.
+
+        Only attempts that begin with what the reader already has can be it.
+        """
+        eot, n_sent = self._vocabulary.tokenizer.eot, len(self._sent)
+        results = [each for each in self._results if each.tokens[:n_sent] == tuple(self._sent)]
+        ending = [each for each in results if looping_from(each.tokens, eot) is None]
+        best = max(ending or results, key=lambda decoded: decoded.mean_logprob)
         end = looping_from(best.tokens, eot)
         if end is None:
             return best

@@ -22,12 +22,12 @@ from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
 
 
 def build_alignment(
-    weights: WhisperWeights, heads: Sequence[tuple[int, int]], *, int8: bool
+    weights: WhisperWeights, heads: Sequence[tuple[int, int]], *, int8: bool, cross_type: ov.Type
 ) -> ov.Model:
     """The graph for the (layer, head) pairs `heads`.
 
     Inputs, for n tokens over m positions: `embedded` float32 (n, d_model); `mask` float32
-    (n, n), 0 or a great negative number; `keys_{i}`, `values_{i}` float32 (m, n_heads,
+    (n, n), 0 or a great negative number; `keys_{i}`, `values_{i}` in `cross_type` (n_heads, m,
     HEAD_SIZE) for each layer i that is needed. Output `scores`: float32 (len(heads), n, m),
     before the softmax, ordered by layer and within it as given.
     """
@@ -46,8 +46,8 @@ def build_alignment(
             ),
         )
         key, value = (
-            transpose(
-                builder.input(f"{part}_{i}", [-1, dims.n_heads, HEAD_SIZE], ov.Type.f32), [1, 0, 2]
+            ops.convert(
+                builder.input(f"{part}_{i}", [dims.n_heads, -1, HEAD_SIZE], cross_type), "f32"
             )
             for part in ("keys", "values")
         )

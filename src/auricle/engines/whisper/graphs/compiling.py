@@ -1,5 +1,6 @@
 """Turning a graph into something that runs: precision and threads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -8,7 +9,11 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from auricle.engines.whisper.graphs.processor import has_bf16, has_int8_dot
 from auricle.errors import EngineFailed
+
+ACTIVATION_GROUP = 64
+"""Values of a linear layer's input that share a scale where they are rounded to int8."""
 
 
 class Arithmetic(StrEnum):
@@ -19,10 +24,9 @@ class Arithmetic(StrEnum):
 
 
 class CacheType(StrEnum):
-    """What cached keys and values are stored as; U8 has one scale a position and head."""
+    """What a row's own keys and values are stored as; U8 has one scale a position and head."""
 
     F32 = "f32"
-    BF16 = "bf16"
     U8 = "u8"
 
 
@@ -38,29 +42,32 @@ def runtime() -> ov.Core:
 class GraphOptions:
     """How the graphs compute.
 
-    `int8_encoder` and `int8_decoder` say whether weights are stored as int8.
+    `int8_encoder` and `int8_decoder` say whether weights are stored as int8, `int8_activations`
+    whether linear layers with such weights round their inputs to int8 as well, with a scale for
+    each ACTIVATION_GROUP values. Those products are exact, so their results do not depend on
+    how many rows there are.
     """
 
     arithmetic: Arithmetic
     cache_type: CacheType
     int8_encoder: bool
     int8_decoder: bool
+    int8_activations: bool = False
     n_threads: int = 1
 
     @classmethod
     def fastest(cls, *, n_threads: int = 1) -> "GraphOptions":
         """The quickest choice this processor computes rightly.
 
-        bf16 only where the processor has it: elsewhere the plugin refuses it or emulates it.
         int8 weights save memory traffic in the decoder everywhere; the encoder is bound by
-        arithmetic, where they only pay together with bf16.
+        arithmetic, where they only pay together with int8 activations.
         """
-        has_bf16 = "BF16" in runtime().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return cls(
-            arithmetic=Arithmetic.BF16 if has_bf16 else Arithmetic.F32,
+            arithmetic=Arithmetic.BF16 if has_bf16() else Arithmetic.F32,
             cache_type=CacheType.U8,
-            int8_encoder=has_bf16,
+            int8_encoder=has_int8_dot(),
             int8_decoder=True,
+            int8_activations=has_int8_dot(),
             n_threads=n_threads,
         )
 
@@ -75,6 +82,28 @@ class GraphOptions:
             n_threads=n_threads,
         )
 
+    @property
+    def cross_type(self) -> ov.Type:
+        """What the keys and values of a window are stored as."""
+        return ov.Type.bf16 if self.arithmetic is Arithmetic.BF16 else ov.Type.f32
+
+    def decoder_properties(self) -> dict[str, Any]:
+        """For the plugin, whose fused attention would copy all keys and values at every step."""
+        return self.encoder_properties() | {"SNIPPETS_MODE": "DISABLE"}
+
+    def encoder_properties(self) -> dict[str, Any]:
+        """For the plugin."""
+        return {
+            "INFERENCE_NUM_THREADS": self.n_threads,
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,  # workers share the cores with others
+            "INFERENCE_PRECISION_HINT": self.arithmetic.value,
+            "KV_CACHE_PRECISION": self.cache_type.value,
+            # By token: by channel, a page is quantized anew with every position written to it.
+            "KEY_CACHE_QUANT_MODE": "BY_TOKEN",
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": ACTIVATION_GROUP if self.int8_activations else 0,
+        }
+
 
 class CompiledGraph:
     """A graph that runs: named arrays in, named arrays out.
@@ -82,14 +111,14 @@ class CompiledGraph:
     Inputs stay set until they are set again. Not safe for concurrent use.
     """
 
-    def __init__(self, model: ov.Model, options: GraphOptions) -> None:
-        """Compile `model`.
+    def __init__(self, model: ov.Model, properties: Mapping[str, Any]) -> None:
+        """Compile `model` with properties of the CPU plugin.
 
         Raises:
             EngineFailed: the plugin cannot compile it on this processor.
         """
         try:
-            compiled = runtime().compile_model(model, "CPU", _properties(options))
+            compiled = runtime().compile_model(model, "CPU", dict(properties))
         except RuntimeError as error:
             msg = f"OpenVINO cannot compile {model.get_friendly_name()}: {error}"
             raise EngineFailed(msg) from error
@@ -105,7 +134,7 @@ class CompiledGraph:
         return ov.Tensor(port.element_type, ov.Shape([n_first, *rest]))
 
     def bind(self, name: str, tensor: ov.Tensor) -> None:
-        """Use this memory as an input, without copying it."""
+        """Use this memory as an input or output, without copying it."""
         self._request.set_tensor(name, tensor)
 
     def set(self, name: str, array: np.ndarray[Any, Any]) -> None:
@@ -127,21 +156,11 @@ class CompiledGraph:
             msg = f"OpenVINO failed in {self._name}: {error}"
             raise EngineFailed(msg) from error
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an output of the last run."""
+        return tuple(self._request.get_tensor(name).shape)
+
     def output(self, name: str) -> np.ndarray[Any, Any]:
         """An output of the last run: a view that the next run overwrites."""
         assert name in self._outputs, name
         return np.asarray(self._request.get_tensor(name).data)
-
-
-def _properties(options: GraphOptions) -> dict[str, Any]:
-    return {
-        "INFERENCE_NUM_THREADS": options.n_threads,
-        "NUM_STREAMS": 1,
-        "ENABLE_CPU_PINNING": False,  # workers share the cores with others
-        "INFERENCE_PRECISION_HINT": options.arithmetic.value,
-        "KV_CACHE_PRECISION": options.cache_type.value,
-        # By token: by channel, a page is quantized anew with every position written to it.
-        "KEY_CACHE_QUANT_MODE": "BY_TOKEN",
-        # Rounding activations to int8 costs words (docs/decisions) and, without VNNI, fails.
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
-    }

@@ -18,17 +18,13 @@ from auricle.engines.whisper.graphs.layers import (
 )
 from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
 
-U8_LEVELS = 255
 
-
-def build_encoder(weights: WhisperWeights, *, int8: bool, quantize_cross: bool) -> ov.Model:
+def build_encoder(weights: WhisperWeights, *, int8: bool, cross_type: ov.Type) -> ov.Model:
     """The encoder as a graph.
 
     Input `log_mel`: float32 (1, n_mels, n_frames). Outputs, with n positions = n_frames / 2,
-    for each decoder layer i: `cross_{i}` (n, 2 * n_heads, 64), keys then values, as float32 or,
-    with `quantize_cross`, as uint8 together with `scale_{i}` float32 (n, 2 * n_heads, 2): the
-    value is `(byte - scale[1]) * scale[0]`. `last`: float32 (n_layers, 2 * d_model), the keys
-    and values of the last position, which the decoder is fed.
+    for each decoder layer i: `keys_{i}` and `values_{i}`, (n_heads, n, HEAD_SIZE) in
+    `cross_type`.
     """
     builder = GraphBuilder(weights, int8=int8)
     dims = weights.dims
@@ -36,16 +32,11 @@ def build_encoder(weights: WhisperWeights, *, int8: bool, quantize_cross: bool) 
     for i in range(dims.n_encoder_layers):
         node = _layer(builder, node, f"encoder.{i}")
     node = builder.norm(node, "encoder.norm")
-    last = []
     for i in range(dims.n_decoder_layers):
-        flat = reshape(builder.linear(node, f"decoder.{i}.cross.kv"), [-1, 2 * dims.d_model])
-        last.append(ops.slice(flat, [-1], [2**31 - 1], [1], [0]))
-        heads = reshape(flat, [0, 2 * dims.n_heads, HEAD_SIZE])
-        if quantize_cross:
-            _quantized(builder, heads, i)
-        else:
-            builder.output(heads, f"cross_{i}")
-    builder.output(ops.concat(last, 0), "last")
+        flat = builder.linear(node, f"decoder.{i}.cross.kv")
+        heads = transpose(reshape(flat, [-1, 2 * dims.n_heads, HEAD_SIZE]), [1, 0, 2])
+        for part, part_node in zip(("keys", "values"), split(heads, 0, 2), strict=True):
+            builder.output(ops.convert(part_node, cross_type.to_string()), f"{part}_{i}")
     return builder.model("whisper_encoder")
 
 
@@ -85,16 +76,3 @@ def _attention(query: Node, key: Node, value: Node, n_heads: int) -> Node:
         scores = ops.matmul(one_query, one_key, False, True)
         parts.append(ops.matmul(ops.softmax(scores, 3), one_value, False, False))
     return ops.concat(parts, 1)
-
-
-def _quantized(builder: GraphBuilder, heads: Node, layer: int) -> None:
-    """Bytes with scale and zero point per position and head, as paged attention stores them."""
-    axis = constant([2], np.int64)
-    low = ops.reduce_min(heads, axis, True)
-    high = ops.reduce_max(heads, axis, True)
-    scale = ops.maximum(ops.divide(ops.subtract(high, low), constant(U8_LEVELS)), constant(1e-7))
-    zero = ops.divide(ops.negative(low), scale)
-    levels = ops.round(ops.add(ops.divide(heads, scale), zero), "half_to_even")
-    clamped = ops.clamp(levels, 0.0, float(U8_LEVELS))
-    builder.output(ops.convert(clamped, "u8"), f"cross_{layer}")
-    builder.output(ops.concat([scale, zero], 2), f"scale_{layer}")

@@ -19,9 +19,6 @@ from auricle.engines.whisper.weights import HEAD_SIZE
 PAGE_SIZE = 32
 """Positions of one page; the CPU plugin takes no other."""
 
-SCALE_BYTES = 8
-"""Scale and zero point (float32) in front of a uint8 row."""
-
 
 @dataclass(frozen=True, slots=True)
 class PageTable:

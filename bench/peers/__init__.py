@@ -1,0 +1,1 @@
+"""What Auricle is measured against. Nothing of a peer is part of this repository."""

@@ -1,0 +1,65 @@
+"""Which window is encoded next, and when: encoding is what everybody else waits for.
+
+A full window takes the encoder as long as twenty or thirty decoder steps take. So short
+utterances are encoded first, and a long one waits while a short one is being decoded: the
+decoder works on meanwhile, and nothing is lost but the order. Neither wait is without end.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+SHORT_S = 10.0
+"""Length of an utterance somebody is likely to wait for."""
+
+MAX_OVERTAKEN = 4
+"""Shorter utterances that may be encoded before one that came earlier."""
+
+MAX_HELD_STEPS = 40
+"""Decoder steps that a long window waits for short ones: enough for a short one's text."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    key: int
+    duration_s: float
+    n_overtaken: int = 0
+
+
+class EncodeQueue:
+    """Utterances that joined and are not encoded. Owner: a stepping engine."""
+
+    def __init__(self) -> None:
+        self._waiting: list[_Waiting] = []
+        self._n_held_steps = 0
+
+    def __contains__(self, key: int) -> bool:
+        return any(each.key == key for each in self._waiting)
+
+    def push(self, key: int, duration_s: float) -> None:
+        """An utterance wants to be encoded."""
+        self._waiting.append(_Waiting(key, duration_s))
+
+    def discard(self, key: int) -> None:
+        """An utterance is gone."""
+        self._waiting = [each for each in self._waiting if each.key != key]
+
+    def pop(self, decoding_s: Collection[float]) -> int | None:
+        """The utterance to encode in this step, or None; call once a step.
+
+        Args:
+            decoding_s: lengths of the utterances that are being decoded.
+        """
+        if not self._waiting:
+            return None
+        chosen = self._waiting[0]
+        if chosen.n_overtaken < MAX_OVERTAKEN:
+            chosen = min(self._waiting, key=lambda each: each.duration_s)
+        is_held = chosen.duration_s > SHORT_S and any(s <= SHORT_S for s in decoding_s)
+        if is_held and self._n_held_steps < MAX_HELD_STEPS:
+            self._n_held_steps += 1
+            return None
+        self._n_held_steps = 0
+        for each in self._waiting[: self._waiting.index(chosen)]:
+            each.n_overtaken += 1
+        self._waiting.remove(chosen)
+        return chosen.key

@@ -1,0 +1,60 @@
+"""What this processor can compute with: the runtime's own answer names what it can emulate too.
+
+`OPTIMIZATION_CAPABILITIES` lists BF16 on machines that only have AVX-512, where the plugin then
+takes seconds for an encoder (OpenVINO 2026.4.1).
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+
+CPU_INFO = Path("/proc/cpuinfo")
+
+_ISA_ORDER = [
+    "SSE41",
+    "AVX",
+    "AVX2",
+    "AVX2_VNNI",
+    "AVX2_VNNI_2",
+    "AVX512_CORE",
+    "AVX512_CORE_VNNI",
+    "AVX512_CORE_BF16",
+    "AVX10_1_512",
+    "AVX512_CORE_FP16",
+    "AVX512_CORE_AMX",
+    "AVX10_1_512_AMX",
+    "AVX512_CORE_AMX_FP16",
+    "ALL",
+    "DEFAULT",
+]
+
+
+@cache
+def has_bf16() -> bool:
+    """Whether products of bfloat16 are instructions of this processor."""
+    return bool(_flags() & {"avx512_bf16", "amx_bf16"}) and _is_allowed("AVX512_CORE_BF16")
+
+
+@cache
+def has_int8_dot() -> bool:
+    """Whether sums of products of bytes are instructions (VNNI) of this processor."""
+    flags = _flags()
+    return ("avx512_vnni" in flags and _is_allowed("AVX512_CORE_VNNI")) or (
+        "avx_vnni" in flags and _is_allowed("AVX2_VNNI")
+    )
+
+
+@cache
+def _flags() -> frozenset[str]:
+    """Instruction sets as Linux names them; none where it does not run, or on ARM."""
+    try:
+        lines = CPU_INFO.read_text().splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.split() for line in lines if line.startswith("flags")), ()))
+
+
+def _is_allowed(isa: str) -> bool:
+    """Whether the runtime's own cap, `ONEDNN_MAX_CPU_ISA`, leaves it."""
+    cap = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    return cap not in _ISA_ORDER or _ISA_ORDER.index(cap) >= _ISA_ORDER.index(isa)

@@ -1,0 +1,87 @@
+"""Where the encoded windows of one kernel lie: keys and values of every cross-attention.
+
+Each place has memory for the longest window, set aside once and touched only as far as its
+windows reach; the encoder writes into it and the decoder reads from it, nothing is copied.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import openvino as ov
+
+from auricle.engines.whisper.weights import HEAD_SIZE, WhisperDims
+from auricle.errors import EngineFailed
+
+PARTS = ("keys", "values")
+
+_BF16_EXPONENT = np.uint16(0x7F80)
+
+
+@dataclass(slots=True, eq=False)
+class CrossState:
+    """An encoded window and the place it lies in.
+
+    The place is free again with the last holder: the caller's own hold ends with
+    `Kernel.release`.
+    """
+
+    place: int
+    n_positions: int
+    holders: int = 1
+
+
+class WindowPlaces:
+    """A fixed number of places for windows. Owner: a kernel."""
+
+    def __init__(self, n_places: int, dims: WhisperDims, cross_type: ov.Type) -> None:
+        """Set the memory aside; `cross_type` is f32 or bf16."""
+        self._dims = dims
+        self._type = cross_type
+        kind = np.uint16 if cross_type == ov.Type.bf16 else np.float32
+        n_values = dims.n_audio * dims.d_model
+        self._memory = [
+            np.empty((dims.n_decoder_layers, len(PARTS), n_values), kind) for _ in range(n_places)
+        ]
+        self._free = list(range(n_places))
+
+    @property
+    def n_free(self) -> int:
+        """Places without a window."""
+        return len(self._free)
+
+    def take(self, n_positions: int) -> CrossState:
+        """A free place for a window of that length.
+
+        Raises:
+            EngineFailed: all are taken; the caller kept more windows than it may.
+        """
+        if not self._free:
+            msg = f"bug: a place for a window wanted, all {len(self._memory)} are taken"
+            raise EngineFailed(msg)
+        self._free.sort()
+        return CrossState(self._free.pop(0), n_positions)
+
+    def release(self, state: CrossState) -> None:
+        """Let go of a window."""
+        state.holders -= 1
+        assert state.holders >= 0
+        if not state.holders:
+            self._free.append(state.place)
+
+    def tensor(self, place: int, layer: int, part: int, n_positions: int) -> ov.Tensor:
+        """The memory of a layer's keys (part 0) or values (1), (n_heads, n, HEAD_SIZE)."""
+        shape = [self._dims.n_heads, n_positions, HEAD_SIZE]
+        values = self._memory[place][layer, part, : n_positions * self._dims.d_model]
+        return ov.Tensor(values, ov.Shape(shape), self._type)
+
+    def clear(self, place: int) -> None:
+        """Zeros at the first position of a place that has no window yet."""
+        self._memory[place][:, :, : self._dims.d_model] = 0
+
+    def are_numbers(self, state: CrossState) -> bool:
+        """Whether the last layer's values are finite: attention passes on what is not."""
+        n_values = state.n_positions * self._dims.d_model
+        values = self._memory[state.place][-1, -1, :n_values]
+        if values.dtype == np.uint16:
+            return not bool(((values & _BF16_EXPONENT) == _BF16_EXPONENT).any())
+        return bool(np.isfinite(values).all())

@@ -1,0 +1,46 @@
+from auricle.engines.whisper.encode_queue import MAX_HELD_STEPS, MAX_OVERTAKEN, EncodeQueue
+
+
+def queue_of(*durations_s: float) -> EncodeQueue:
+    queue = EncodeQueue()
+    for key, duration_s in enumerate(durations_s):
+        queue.push(key, duration_s)
+    return queue
+
+
+def test_short_utterances_are_encoded_first() -> None:
+    queue = queue_of(28, 3, 25, 5)
+    assert [queue.pop(()) for _ in range(5)] == [1, 3, 2, 0, None]
+
+
+def test_equal_utterances_keep_their_order() -> None:
+    queue = queue_of(4, 4, 4)
+    assert [queue.pop(()) for _ in range(3)] == [0, 1, 2]
+
+
+def test_long_window_is_overtaken_a_few_times_only() -> None:
+    queue = queue_of(28, *[3] * (MAX_OVERTAKEN + 3))
+    order = [queue.pop(()) for _ in range(MAX_OVERTAKEN + 4)]
+    assert order.index(0) == MAX_OVERTAKEN
+
+
+def test_long_window_waits_for_a_short_text_that_is_being_decoded() -> None:
+    queue = queue_of(28)
+    assert queue.pop([5.0, 28.0]) is None
+    assert queue.pop([28.0]) == 0
+
+
+def test_long_window_does_not_wait_for_ever() -> None:
+    queue = queue_of(28)
+    assert [queue.pop([5.0]) for _ in range(MAX_HELD_STEPS + 1)][-2:] == [None, 0]
+
+
+def test_short_utterance_does_not_wait_for_another() -> None:
+    assert queue_of(5).pop([5.0]) == 0
+
+
+def test_discarded_utterance_is_not_encoded() -> None:
+    queue = queue_of(5, 6)
+    queue.discard(0)
+    assert 0 not in queue
+    assert [queue.pop(()), queue.pop(())] == [1, None]
