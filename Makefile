@@ -7,8 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 .PHONY: check run setup dev sdks test test-long bench bench-setup format docs lock clean
 
 check: dev ## format, lint, types, import contract (the default)
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench tools
+	$(BIN)/ruff check src tests bench tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -59,8 +59,8 @@ bench: bench-setup ## quality and speed against faster-whisper, into bench/resul
 	$(BIN)/python bench/speed.py
 
 format:
-	$(BIN)/ruff format src tests bench
-	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff format src tests bench tools
+	$(BIN)/ruff check --fix src tests bench tools
 
 docs: dev ## regenerate docs/settings.md
 	$(BIN)/python -m auricle.cli settings --markdown > docs/settings.md

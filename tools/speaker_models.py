@@ -73,9 +73,8 @@ def main() -> int:
         torch.manual_seed(0)
         export_segmentation(package, options.out / "segmentation.onnx")
         export_embedding(package, options.out / "campplus.onnx")
-    wanted = dict(
-        reversed(line.split()) for line in (MODELS / "SHA256SUMS").read_text().splitlines()
-    )
+    lines = (MODELS / "SHA256SUMS").read_text().splitlines()
+    wanted = {name: sha256 for sha256, name in map(str.split, lines)}
     differs = False
     for name in ("segmentation.onnx", "campplus.onnx"):
         same = _sha256(options.out / name) == wanted[name]
