@@ -11,6 +11,10 @@ from auricle.transcript.model import Segment, Word
 
 MAX_WORD_S = 1.2
 """A word that seems longer has swallowed a pause: only its beginning counts."""
+LATE_S = 0.1
+"""Words are given this much later than their times say: those begin with the pause before."""
+MAX_EDGE_S = 0.5
+"""The first and last segment of a turn that come this near to its edge reach to it."""
 MAX_DISTANCE_S = 1.0
 """A word outside all turns belongs to a turn this near, else to the one before."""
 
@@ -54,21 +58,23 @@ def label_segments(
         names: of the speakers, by their number.
     """
     finder = TurnFinder(turns)
-    labelled: list[Segment] = []
+    labelled: list[tuple[Segment, Turn | None]] = []
     for segment in segments:
         if not segment.words:
             turn = finder.find(segment.start, segment.end)
-            labelled.append(_given(segment, turn, names))
+            labelled.append((_given(segment, turn, names), turn))
             continue
         found = [(word, _turn_of(word, finder)) for word in segment.words]
         runs = [list(run) for _, run in groupby(found, key=lambda pair: pair[1])]
         parts = _split(segment, [tuple(word for word, _ in run) for run in runs])
-        labelled += [_given(p, run[0][1], names) for p, run in zip(parts, runs, strict=True)]
-    return labelled
+        for part, run in zip(parts, runs, strict=True):
+            labelled.append((_given(part, run[0][1], names), run[0][1]))
+    return _reaching(labelled)
 
 
 def _turn_of(word: Word, finder: TurnFinder) -> Turn | None:
-    return finder.find(word.start, min(word.end, word.start + MAX_WORD_S))
+    end = min(word.end, word.start + MAX_WORD_S)
+    return finder.find(word.start + LATE_S, end + LATE_S)
 
 
 def _split(segment: Segment, runs: Sequence[tuple[Word, ...]]) -> list[Segment]:
@@ -105,3 +111,23 @@ def _given(segment: Segment, turn: Turn | None, names: Sequence[str]) -> Segment
         for word in segment.words
     )
     return replace(segment, start=start, end=end, words=words, speaker=name)
+
+
+def _reaching(labelled: Sequence[tuple[Segment, Turn | None]]) -> list[Segment]:
+    """The segments, the outer ones of a turn reaching to its edges, where nobody is in the way.
+
+    A turn's edges are heard in the sound, a word's are guessed with the text.
+    """
+    reaching: list[Segment] = []
+    for i, (segment, turn) in enumerate(labelled):
+        start, end = segment.start, segment.end
+        if turn is not None:
+            last, last_turn = labelled[i - 1] if i else (None, None)
+            if last_turn != turn and 0 < start - turn.start <= MAX_EDGE_S:
+                start = max(turn.start, reaching[-1].end if last else 0.0)
+            following, next_turn = labelled[i + 1] if i + 1 < len(labelled) else (None, None)
+            if next_turn != turn and 0 < turn.end - end <= MAX_EDGE_S:
+                end = min(turn.end, following.start if following else turn.end)
+        start = min(start, segment.start)
+        reaching.append(replace(segment, start=start, end=max(end, segment.end)))
+    return reaching
