@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: check run setup dev sdks test test-long bench bench-setup format docs lock clean
+.PHONY: check run setup dev sdks test test-long fuzz bench bench-setup sbom audit format docs lock clean
 
 check: dev ## format, lint, types, import contract (the default)
 	$(BIN)/ruff format --check src tests bench tools
@@ -46,10 +46,15 @@ $(NODE_SDK): $(CONTRACT)/node/package-lock.json
 	else echo "npm is missing: the tests of the TypeScript SDK will be skipped"; fi
 
 test: setup dev sdks ## everything but the long campaigns; missing tools skip their tests by name
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long and not fuzz"
 
-test-long: setup dev sdks ## soaks, crash and fuzz campaigns
+test-long: setup dev sdks ## soaks and crash campaigns
 	$(BIN)/python -m pytest -m long --timeout 7200
+
+FUZZ_S ?= 3600
+
+fuzz: setup dev ## mutated media, bodies and requests for FUZZ_S seconds
+	AURICLE_TEST_FUZZ_S=$(FUZZ_S) $(BIN)/python -m pytest -m fuzz -s tests/fuzz
 
 bench-setup: setup dev
 	$(PIP) install -r requirements-bench.lock
@@ -57,6 +62,20 @@ bench-setup: setup dev
 bench: bench-setup ## quality and speed against faster-whisper, into bench/results/
 	$(BIN)/python bench/quality.py
 	$(BIN)/python bench/speed.py
+
+.venvs/supply/.installed: requirements-supply.lock
+	$(PYTHON) -m venv .venvs/supply
+	.venvs/supply/bin/python -m pip --disable-pip-version-check -q install -r $<
+	touch $@
+
+sbom: .venvs/supply/.installed ## what a server is made of, as CycloneDX: dist/auricle.cdx.json
+	mkdir -p dist
+	PYTHONWARNINGS=ignore .venvs/supply/bin/cyclonedx-py requirements requirements.lock \
+		--pyproject pyproject.toml --mc-type application --output-reproducible -o dist/auricle.cdx.json
+
+audit: .venvs/supply/.installed ## known vulnerabilities in what requirements.lock installs
+	.venvs/supply/bin/pip-audit -r requirements.lock --disable-pip --require-hashes --strict --progress-spinner off \
+		|| { echo "make audit: not passed: a package is vulnerable, or could not be looked up (see above)"; exit 1; }
 
 format:
 	$(BIN)/ruff format src tests bench tools
@@ -69,6 +88,7 @@ lock: ## refresh the lock files (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements-dev.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --group bench -o requirements-bench.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --group supply -o requirements-supply.lock
 	for major in 1 2; do (cd $(CONTRACT) && uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header requirements-mistralai-$$major.in -o requirements-mistralai-$$major.txt); done
 	npm --prefix $(CONTRACT)/node install --package-lock-only

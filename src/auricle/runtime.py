@@ -17,6 +17,7 @@ from auricle.frontend.pool import Block, FrontEndPool, RecordingEnd
 from auricle.pipeline.options import TranscribeOptions
 from auricle.pipeline.speakers import SpeakerListener, learn_voice, with_speakers
 from auricle.pipeline.transcribe import Transcriber
+from auricle.scheduling.backlog import Backlog
 from auricle.scheduling.scheduler import Scheduler
 from auricle.settings import Settings
 from auricle.transcript.events import TranscriptEvent
@@ -61,7 +62,9 @@ class Runtime:
             weights.vad_file,
             DecodeLimits(max_audio_s=settings.max_audio_s),
             settings.decoder_memory_bytes,
+            max_size=settings.max_decoders,
         )
+        self._backlog = Backlog(settings.max_queued_audio_s)
         spec = EngineSpec(
             settings.engine or weights.row.engine,
             str(weights.folder),
@@ -118,9 +121,15 @@ class Runtime:
         """See `TranscriptionService`."""
         return {
             "queued_utterances": self._scheduler.queue_length,
+            "queued_audio_seconds": self._backlog.total_s,
+            "decoders": len(self._front_end.pids),
             "engine_workers": len(self._scheduler.worker_pids),
             "engine_restarts": self._scheduler.n_restarts,
         }
+
+    def refuse_when_full(self, n_bytes: int) -> None:
+        """See `TranscriptionService`."""
+        self._backlog.refuse_when_full(n_bytes)
 
     async def transcribe(
         self, recording: Path, options: TranscribeOptions, ticket: Ticket
@@ -134,7 +143,7 @@ class Runtime:
                 param="language",
             )
         transcribe = self._with_speakers if options.diarize else self._transcriber.transcribe
-        blocks = self._front_end.read(recording)
+        blocks = self._backlog.meter(self._front_end.read(recording))
         async with aclosing(blocks), aclosing(transcribe(blocks, options, ticket)) as events:
             async for event in events:
                 yield event

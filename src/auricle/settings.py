@@ -118,7 +118,12 @@ class Settings(BaseModel):
         description="Processes that tell speakers apart, one thread each, started when needed; "
         "one keeps up with four workers.",
     )
-    beam_size: int = Field(5, ge=1, le=16, description="Beam width; 1 is greedy, faster.")
+    beam_size: int | None = Field(
+        None,
+        ge=1,
+        le=16,
+        description="Beam width; 1 is greedy, faster; unset: 3 (`openvino`), 5 (`ctranslate2`).",
+    )
     cache_dir: Path = Field(
         default_factory=_default_cache_dir, description="Where model weights are kept."
     )
@@ -141,14 +146,33 @@ class Settings(BaseModel):
         3 * 3600, gt=0, description="Longest recording accepted, in decoded seconds."
     )
     max_requests: int = Field(64, ge=1, description="Transcriptions at once; beyond it: 429.")
+    max_requests_per_key: int | None = Field(
+        None, ge=1, description="Transcriptions at once of one key; beyond it: 429."
+    )
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="Transcriptions one key may start in a minute; beyond it: 429."
+    )
+    max_queued_audio_s: float = Field(
+        default_factory=lambda: 3.0 * 3600 * _n_cores(),
+        gt=0,
+        description="Audio accepted and not yet read, in seconds, of all transcriptions; "
+        "beyond it: 429. Default: three hours a core.",
+    )
     request_timeout_s: float = Field(
-        1800, gt=0, description="Longest a single transcription may take, in seconds."
+        3 * 3600, gt=0, description="Longest a single transcription may take, in seconds."
     )
     decoders: int = Field(
         default_factory=lambda: _n_cores() + 2,
         ge=1,
         le=256,
-        description="Processes that decode audio and find speech.",
+        description="Processes that decode audio and find speech, always kept ready.",
+    )
+    max_decoders: int = Field(
+        64,
+        ge=1,
+        le=1024,
+        description="Such processes at most: a long recording keeps its own until it is read, "
+        "and others are started beside it.",
     )
     decoder_memory_bytes: int = Field(
         1 << 30, ge=256 << 20, description="Address space a decoder may use beyond its start."

@@ -38,7 +38,11 @@ form_names = names.filter(lambda name: name == name.strip() and name != "file")
 pairs = st.lists(st.tuples(form_names, texts), max_size=6)
 sizes = st.lists(st.integers(0, 40), max_size=30)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )

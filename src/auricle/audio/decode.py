@@ -75,6 +75,8 @@ class Decoder:
         self._converter: Converter | None = None
         self._n_forms = 0
         self._data_chunk: DataChunk | None = None  # of a WAV file
+        self.expected_s: float | None = None
+        """About how long the recording is, as far as its head tells; known from the first block."""
         self._n_samples = 0  # at SAMPLE_RATE, so far
         self._n_decoded_bytes = 0
         self._n_frames = 0
@@ -170,6 +172,9 @@ class Decoder:
         stated = stated_s(container, stream, self._file)
         if stated is not None and stated > self._limits.max_audio_s + 1:
             raise self._too_long(f"{stated:.0f} seconds long")
+        guessed = None if container.duration is None else container.duration / 1e6
+        expected = guessed if stated is None else stated
+        self.expected_s = expected and min(max(expected, 0.0), self._limits.max_audio_s)
         chunk = self._data_chunk
         if stated is not None and chunk and chunk.is_overstated:  # ffmpeg takes the file's size
             stated *= chunk.promised / max(1, chunk.available)
@@ -238,5 +243,10 @@ class Decoder:
 
 def _packets(container: InputContainer, stream: AudioStream) -> Iterator["Packet[AudioStream]"]:
     """The stream's packets; the last one is empty and flushes the decoder."""
-    with _translated():
-        yield from container.demux(stream)
+    while True:
+        try:
+            with _translated():
+                yield from container.demux(stream)
+        except IndexError:  # PyAV's, at a packet of a track that the head did not announce
+            continue
+        return

@@ -53,7 +53,7 @@ async def _measured(settings: Settings, recordings: list[Path]) -> str:
     engine = settings.engine or weights.row.engine
     head = (
         f"{weights.row.id}, {engine}, {settings.workers} x {settings.threads} threads, "
-        f"batch {settings.batch}, beam {settings.beam_size}"
+        f"batch {settings.batch}, beam {settings.beam_size or 'default'}"
     )
     return "\n".join([head, *report(start_s, alone, together, memory)])
 

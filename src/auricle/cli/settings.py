@@ -69,6 +69,7 @@ _MACHINE_DEFAULTS = {
     "diarizers": "a quarter of the cores",
     "workers": "number of cores",
     "decoders": "number of cores + 2",
+    "max_queued_audio_s": "10800 x number of cores",
     "cache_dir": "`~/.cache/auricle`",
     "data_dir": "`~/.local/share/auricle`",
 }

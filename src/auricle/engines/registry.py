@@ -11,6 +11,11 @@ from auricle.errors import EngineFailed
 
 logger = logging.getLogger(__name__)
 
+CTRANSLATE2_BEAM = 5
+OPENVINO_BEAM = 3
+"""Widths of beam search; ours keeps texts that differ in more than their times, and so needs fewer
+(`docs/benchmarks.md`)."""
+
 DEFAULT_SLOTS = 8
 """Utterances that a worker's stepping engine decodes at once."""
 
@@ -19,13 +24,14 @@ DEFAULT_SLOTS = 8
 class EngineSpec:
     """What a worker process needs to build its engine; travels as JSON.
 
-    `slots` is how many utterances a stepping engine decodes at once, `n_threads` how many threads
-    compute; `graphs_folder` keeps what it builds from the weights for the next start.
+    `beam_size` None means the engine's own. `slots` is how many utterances a stepping engine
+    decodes at once, `n_threads` how many threads compute; `graphs_folder` keeps what it builds
+    from the weights for the next start.
     """
 
     engine: str
     folder: str
-    beam_size: int = 5
+    beam_size: int | None = None
     slots: int = DEFAULT_SLOTS
     n_threads: int = 1
     graphs_folder: str | None = None
@@ -35,7 +41,7 @@ def _ctranslate2(spec: EngineSpec) -> Engine:
     from auricle.engines.whisper.ctranslate2_engine import CTranslate2Whisper  # noqa: PLC0415
     from auricle.engines.whisper.policy import DecodePolicy  # noqa: PLC0415
 
-    policy = DecodePolicy(beam_size=spec.beam_size)
+    policy = DecodePolicy(beam_size=spec.beam_size or CTRANSLATE2_BEAM)
     return CTranslate2Whisper(Path(spec.folder), policy, n_threads=spec.n_threads)
 
 
@@ -48,7 +54,7 @@ def _openvino(spec: EngineSpec) -> Engine:
     try:
         return OpenVinoWhisper(
             Path(spec.folder),
-            DecodePolicy(beam_size=spec.beam_size),
+            DecodePolicy(beam_size=spec.beam_size or OPENVINO_BEAM),
             GraphOptions.fastest(n_threads=spec.n_threads),
             slots=spec.slots,
             cache_folder=None if spec.graphs_folder is None else Path(spec.graphs_folder),

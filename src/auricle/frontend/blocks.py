@@ -26,12 +26,14 @@ class Block:
 
     `start` is its first sample at 16 kHz; `speech` has one probability (0..1) for each
     FRAME_LENGTH samples of `waveform`, the last of which may be incomplete in the last block.
-    Both arrays are read-only.
+    Both arrays are read-only. `expected_s` is about how many seconds the whole recording has, as
+    far as its head tells: a guess, that a file may lie about.
     """
 
     start: int
     waveform: Waveform
     speech: NDArray[np.float32]
+    expected_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,16 @@ def _parse_block(header: Mapping[str, Any], payload: bytes | memoryview, n_befor
         raise ValueError(f"{len(values)} values in a block of {n_samples} samples")
     if not np.abs(values).max() <= 1:  # False for NaN
         raise ValueError("values out of range")
-    return Block(n_before, values[:n_samples], values[n_samples:])
+    return Block(n_before, values[:n_samples], values[n_samples:], _parse_expected(header))
+
+
+def _parse_expected(header: Mapping[str, Any]) -> float | None:
+    if header["expected_s"] is None:
+        return None
+    expected_s = float(header["expected_s"])
+    if not 0 <= expected_s < math.inf:
+        raise ValueError("an expected length that is none")
+    return expected_s
 
 
 def _parse_end(

@@ -61,7 +61,7 @@ class _Reading:
         with Path(path).open("rb", buffering=0) as file, no_more_files():
             decoder = Decoder(file, limits)
             for waveform in _grouped(self._timed(decoder.blocks())):
-                self._send(waveform, self._speech(waveform))
+                self._send(waveform, self._speech(waveform), decoder.expected_s)
         levels = decoder.channel_levels
         self._channel.write(
             {
@@ -93,10 +93,15 @@ class _Reading:
         self._vad_s += time.thread_time() - began
         return speech
 
-    def _send(self, waveform: Waveform, speech: Probabilities) -> None:
+    def _send(self, waveform: Waveform, speech: Probabilities, expected_s: float | None) -> None:
         if self._channel.has_input:
             raise _Stopped
-        header = {"block": self._key, "start": self._n_samples, "n_samples": len(waveform)}
+        header = {
+            "block": self._key,
+            "start": self._n_samples,
+            "n_samples": len(waveform),
+            "expected_s": expected_s,
+        }
         self._channel.write(header, waveform.tobytes() + speech.tobytes())
         self._n_samples += len(waveform)
 

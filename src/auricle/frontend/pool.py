@@ -2,6 +2,9 @@
 
 A child decodes one recording at a time. Whatever a recording does to its child, the request
 that brought it fails alone: the child is killed and replaced in the background.
+
+A child waits while nobody takes its blocks, so a long recording keeps it as long as the engines
+take. Others are started beside those, so that a clip always finds a free one; `Crew` counts.
 """
 
 import asyncio
@@ -15,10 +18,14 @@ from typing import Any
 from auricle.audio.decode import DecodeLimits
 from auricle.errors import EngineFailed, Unavailable, UnreadableAudio
 from auricle.frontend.blocks import Block, ChildLost, RecordingEnd, parse
+from auricle.frontend.crew import Crew
+from auricle.frontend.idle import IdleWorkers
 from auricle.frontend.worker import Worker
 
 __all__ = ["Block", "DecodeLimits", "FrontEndPool", "RecordingEnd"]
 
+SMALL_BYTES = 4 << 20
+"""Files up to this size go before others that wait for a process."""
 FIRST_RETRY_S = 0.1
 MAX_RETRY_S = 5.0
 """Pause between attempts to start a child, doubling from the first to this."""
@@ -27,7 +34,7 @@ _logger = logging.getLogger(__name__)
 
 
 class FrontEndPool:
-    """A fixed number of decoder processes. `start` it, `close` it, `read` recordings between."""
+    """Some decoder processes. `start` it, `close` it, `read` recordings between."""
 
     def __init__(
         self,
@@ -36,26 +43,28 @@ class FrontEndPool:
         limits: DecodeLimits,
         memory_bytes: int,
         *,
+        max_size: int | None = None,
         stall_s: float = 120.0,
         max_recordings: int = 500,
     ) -> None:
         """Nothing runs before `start`.
 
         Args:
-            size: processes, and so recordings read at once.
+            size: processes that are always kept.
             vad_path: the speech detector's ONNX file.
             limits: what a recording may ask for.
             memory_bytes: address space of a process beyond its start.
+            max_size: processes at most, others being held by long recordings; default: `size`.
             stall_s: longest wait for a child's next block before it is taken for hung.
             max_recordings: after so many a process is replaced, so that slow leaks stay small.
         """
-        self._size = size
+        self._crew = Crew(size, max_size or size)
         self._vad_path = vad_path
         self._memory_bytes = memory_bytes
         self._limits = asdict(limits)
         self._stall_s = stall_s
         self._max_recordings = max_recordings
-        self._idle: asyncio.Queue[Worker | None] = asyncio.Queue()  # None: closed
+        self._idle = IdleWorkers()
         self._workers: set[Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._keys = itertools.count()
@@ -72,7 +81,7 @@ class FrontEndPool:
         Raises:
             EngineFailed: one could not start; the message holds its reason.
         """
-        starts = (self._add_worker() for _ in range(self._size))
+        starts = (self._add_worker() for _ in range(self._crew.size))
         results = await asyncio.gather(*starts, return_exceptions=True)
         failures = [result for result in results if isinstance(result, BaseException)]
         if failures:
@@ -83,7 +92,7 @@ class FrontEndPool:
     async def close(self) -> None:
         """End all processes; readers still at it get `Unavailable`. Safe to call again."""
         self._is_closed = True
-        self._idle.put_nowait(None)
+        self._idle.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -93,8 +102,8 @@ class FrontEndPool:
     async def read(self, path: Path) -> AsyncGenerator[Block | RecordingEnd, None]:
         """Decode a file: its blocks in order, then one `RecordingEnd`.
 
-        Waits for a free process. The process decodes no further ahead than its pipe holds;
-        closing the generator frees it.
+        Waits for a free process, small files first. The process decodes no further ahead than
+        its pipe holds; closing the generator frees it.
 
         Args:
             path: a file that stays as it is while it is read.
@@ -104,10 +113,11 @@ class FrontEndPool:
             TooLarge: over a limit; the message names it.
             Unavailable: the pool is closed.
         """
-        worker = await self._take_idle()
+        worker = await self._take_idle(path)
         key = next(self._keys)
         is_over = is_lost = False
         n_samples = 0
+        hold = self._crew.hold()
         try:
             await worker.request(key, path, self._limits)
             while True:
@@ -117,11 +127,14 @@ class FrontEndPool:
                 if not isinstance(item, Block):
                     break
                 n_samples += len(item.waveform)
+                if hold.reaches(n_samples):
+                    self._grow()
                 yield item
         except ChildLost as error:
             is_lost = True
             raise self._explain(error) from error
         finally:
+            hold.end()
             self._put_back(worker, key, is_over=is_over, is_lost=is_lost)
         yield item  # the child is free by now, however slowly the caller goes on
 
@@ -131,18 +144,31 @@ class FrontEndPool:
         _logger.warning("decoder.lost", extra={"reason": str(error)})
         return UnreadableAudio("the decoder gave up on this recording")
 
-    async def _take_idle(self) -> Worker:
-        while worker := await self._idle.get():
-            if worker.is_idle:
-                worker.is_idle = False
-                return worker
-        self._idle.put_nowait(None)  # for the next who waits
-        raise Unavailable("the server is shutting down")
+    async def _take_idle(self, path: Path) -> Worker:
+        n_bytes = (await asyncio.to_thread(path.stat)).st_size
+        worker = await self._idle.take(is_small=n_bytes <= SMALL_BYTES)
+        if worker is None:
+            raise Unavailable("the server is shutting down")
+        return worker
 
     def _set_idle(self, worker: Worker) -> None:
         worker.is_idle = True
         worker.listen().add_done_callback(lambda _: self._on_sign_of(worker))
-        self._idle.put_nowait(worker)
+        self._idle.put(worker)
+        self._shrink()
+
+    def _grow(self) -> None:
+        """Start processes beside those that long recordings hold."""
+        while self._crew.is_short and not self._is_closed:
+            self._crew.size += 1
+            self._in_background(self._start_one())
+
+    def _shrink(self) -> None:
+        """End idle processes that are no longer needed."""
+        while self._crew.has_surplus and (worker := self._idle.pop()) is not None:
+            worker.is_idle = False
+            self._crew.size -= 1
+            self._in_background(self._remove(worker))
 
     def _on_sign_of(self, worker: Worker) -> None:
         """An idle child has nothing to say: it ended, or was taken over and babbles."""
@@ -170,6 +196,9 @@ class FrontEndPool:
 
     async def _replace(self, worker: Worker) -> None:
         await self._remove(worker)
+        await self._start_one()
+
+    async def _start_one(self) -> None:
         pause_s = FIRST_RETRY_S
         while True:
             try:

@@ -1,24 +1,42 @@
 """Who may start: permits, the request's time limit, and draining.
 
-A permit is taken before any work and travels with the request; none left is an immediate 429.
-After `drain` nobody gets one (503); accepted requests go on until `cut`.
+A permit is taken before any work and travels with the request; none left is an immediate 429,
+for the whole server or for one key. After `drain` nobody gets one (503); accepted requests go on
+until `cut`.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from auricle.errors import DeadlineExceeded, Overloaded, Unavailable
+from auricle.server.rate import RateLimit
 
 RETRY_AFTER_S = 2
 DRAIN_RETRY_AFTER_S = 10
 
 
 class Admission:
-    """The permits of one server. Owner: the application; used on its event loop only."""
+    """The permits of one server. Owner: the application; used on its event loop only.
 
-    def __init__(self, max_requests: int) -> None:
+    Args:
+        max_requests: permits at once.
+        max_per_tenant: permits at once of one key; None: as many as there are.
+        rate: how often one key gets a permit; None: as often as it asks.
+    """
+
+    def __init__(
+        self,
+        max_requests: int,
+        *,
+        max_per_tenant: int | None = None,
+        rate: RateLimit | None = None,
+    ) -> None:
         self._max_requests = max_requests
+        self._max_per_tenant = max_per_tenant
+        self._rate = rate
+        self._by_tenant: Counter[str] = Counter()
         self._timers: set[asyncio.Timeout] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -27,28 +45,46 @@ class Admission:
         self._is_cut = False
 
     @contextmanager
-    def permit(self) -> Iterator[None]:
+    def permit(self, tenant: str = "") -> Iterator[None]:
         """Hold a permit.
 
+        Args:
+            tenant: whose key it is; callers without one are one tenant.
+
         Raises:
-            Overloaded: all are taken.
+            Overloaded: all are taken, or all that this tenant may have, or it asks too often.
             Unavailable: the server is draining.
         """
         self.refuse_when_draining()
-        if self.in_use >= self._max_requests:
-            raise Overloaded(
-                f"{self._max_requests} transcriptions are in work, which is the limit; "
-                "try again later",
-                retry_after_s=RETRY_AFTER_S,
-            )
+        self._refuse_when_taken(tenant)
+        if self._rate is not None:
+            self._rate.take(tenant)
         self.in_use += 1
+        self._by_tenant[tenant] += 1
         self._idle.clear()
         try:
             yield
         finally:
-            self.in_use -= 1
-            if self.in_use == 0:
-                self._idle.set()
+            self._give_back(tenant)
+
+    def _refuse_when_taken(self, tenant: str) -> None:
+        if self._max_per_tenant is not None and self._by_tenant[tenant] >= self._max_per_tenant:
+            what = f"{self._max_per_tenant} transcriptions of this key are in work"
+        elif self.in_use >= self._max_requests:
+            what = f"{self._max_requests} transcriptions are in work"
+        else:
+            return
+        raise Overloaded(
+            f"{what}, which is the limit; try again later", retry_after_s=RETRY_AFTER_S
+        )
+
+    def _give_back(self, tenant: str) -> None:
+        self._by_tenant[tenant] -= 1
+        if not self._by_tenant[tenant]:
+            del self._by_tenant[tenant]
+        self.in_use -= 1
+        if self.in_use == 0:
+            self._idle.set()
 
     @asynccontextmanager
     async def time_limit(self, seconds: float, what: str) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ from auricle.server.admission import Admission
 from auricle.server.auth import ApiKey, Authentication, parse_keys, read_keys_file
 from auricle.server.doors import CrossOrigin, HostCheck
 from auricle.server.failures import Failures
+from auricle.server.rate import RateLimit
 from auricle.server.refuse import refuse
 from auricle.server.request_context import RequestContext, record_of
 from auricle.server.routes.health import Health
@@ -60,6 +61,15 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def _admission(settings: Settings) -> Admission:
+    per_minute = settings.requests_per_minute
+    return Admission(
+        settings.max_requests,
+        max_per_tenant=settings.max_requests_per_key,
+        rate=None if per_minute is None else RateLimit(per_minute),
+    )
+
+
 class LabelledRoute(Route):
     """A route that names itself in the request's record: logs and metrics show no raw paths."""
 
@@ -81,8 +91,10 @@ class Application:
     def __init__(
         self, service: TranscriptionService, settings: Settings, fetcher: Fetcher, pace: Pace
     ) -> None:
-        self.admission = Admission(settings.max_requests)
-        self.metrics = Metrics(service.gauges)
+        self.admission = _admission(settings)
+        self.metrics = Metrics(
+            lambda: {**service.gauges(), "transcriptions_in_work": self.admission.in_use}
+        )
         self.routes = self._routes(service, settings, fetcher, pace)
         self._app = self._layers(settings)
 

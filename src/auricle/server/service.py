@@ -21,6 +21,14 @@ class TranscriptionService(Protocol):
         """The card of an id or alias; None when it is unknown."""
         ...
 
+    def refuse_when_full(self, n_bytes: int) -> None:
+        """Turn away an upload of `n_bytes` (0: not announced) that there is no room for.
+
+        Raises:
+            Overloaded: too much audio waits already.
+        """
+        ...
+
     def transcribe(
         self, recording: Path, options: TranscribeOptions, ticket: Ticket
     ) -> AsyncGenerator[TranscriptEvent, None]:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import fcntl
+import logging
 import os
 import tempfile
 import threading
@@ -13,11 +14,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from auricle import telemetry
 from auricle.errors import TooLarge, Unavailable
+
+logger = logging.getLogger(__name__)
 
 WRITE_BYTES = 1 << 20
 """Bytes collected before a write; writes happen in a thread."""
 PREFIX = "auricle-spool-"
+FAILED_RETRY_AFTER_S = 30
 SETTLING_S = 60.0
 """Seconds a new file is left alone, in which its owner locks it."""
 
@@ -93,7 +98,7 @@ class Spool:
         """Write what was collected if it is much.
 
         Raises:
-            Unavailable: the disk is full.
+            Unavailable: the disk is full, or refuses for another reason.
         """
         if len(self._pending) >= WRITE_BYTES:
             await self.flush()
@@ -102,7 +107,7 @@ class Spool:
         """Write all that was collected; the file exists afterwards.
 
         Raises:
-            Unavailable: the disk is full.
+            Unavailable: the disk is full, or refuses for another reason.
         """
         pending, self._pending = self._pending, bytearray()
         await asyncio.to_thread(self._write, pending)
@@ -112,14 +117,14 @@ class Spool:
 
         Raises:
             TooLarge: the file would exceed its bound.
-            Unavailable: the disk is full.
+            Unavailable: the disk is full, or refuses for another reason.
         """
         self.append(data)
         pending, self._pending = self._pending, bytearray()
         self._write(pending)
 
     def _write(self, data: bytearray) -> None:
-        with self._lock, _full_disk_named():
+        with self._lock, _failures_named():
             if self._is_removed:
                 return
             if self._descriptor is None:
@@ -173,11 +178,14 @@ def _is_swept(path: Path, settling_s: float) -> bool:
 
 
 @contextmanager
-def _full_disk_named() -> Iterator[None]:
+def _failures_named() -> Iterator[None]:
+    """What the disk refuses, as a sentence for the client; the log also tells where."""
     try:
         yield
     except OSError as error:
+        telemetry.log(logger, logging.ERROR, "spool.failed", error=str(error))
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             msg = "no space is left to store the recording"
-            raise Unavailable(msg, retry_after_s=30) from error
-        raise
+        else:
+            msg = f"the recording cannot be stored: {error.strerror or type(error).__name__}"
+        raise Unavailable(msg, retry_after_s=FAILED_RETRY_AFTER_S) from error

@@ -1,11 +1,14 @@
 """What can be read of a damaged recording is read, and what is lost is said."""
 
+import random
+
 import numpy as np
 import pytest
 
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.errors import UnreadableAudio
 from harness.media import decode, encode, similarity, tone, wav
+from harness.mutants import MEDIA, mutate
 from harness.speech import ASK_NOT, JFK
 
 SPEECH, _ = decode(ASK_NOT.path)
@@ -82,6 +85,16 @@ def test_container_that_breaks_off_says_so(container: str) -> None:
     waveform, notices = decode(recording[: len(recording) // 2])
     assert similarity(waveform, SPEECH) > 0.5
     assert any("The file says that it is 5.3" in notice for notice in notices)
+
+
+@pytest.mark.parametrize("seed", [1795598468, 1795600475])
+def test_track_that_the_head_does_not_announce_is_passed_over(seed: int) -> None:
+    rng = random.Random(seed)  # found by fuzzing: an MPEG-TS file that gains tracks on the way
+    kind = rng.choice(list(MEDIA))
+    assert kind == "ts"
+    waveform, notices = decode(mutate(MEDIA[kind](), rng))
+    assert len(waveform) > SAMPLE_RATE
+    assert notices
 
 
 def test_mp4_without_its_index_is_unreadable() -> None:

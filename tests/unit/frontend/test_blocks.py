@@ -17,7 +17,7 @@ from auricle.frontend.blocks import (
 )
 from auricle.processes import Frame
 
-BLOCK: dict[str, Any] = {"block": 0, "start": 1024, "n_samples": 1_000}
+BLOCK: dict[str, Any] = {"block": 0, "start": 1024, "n_samples": 1_000, "expected_s": None}
 END: dict[str, Any] = {
     "end": 0,
     "n_samples": 1_024,
@@ -82,6 +82,9 @@ def test_texts_and_lists_of_a_child_are_bounded() -> None:
         (BLOCK, floats(1_000) + floats(2, float("nan"))),
         (BLOCK, floats(1_002, float("inf"))),
         (BLOCK, floats(1_002, 1.5)),
+        ({**BLOCK, "expected_s": -1.0}, floats(1_002)),
+        ({**BLOCK, "expected_s": "nan"}, floats(1_002)),
+        ({**BLOCK, "expected_s": []}, floats(1_002)),
         ({**END, "n_samples": 512}, b""),
         ({**END, "notices": 3}, b""),
         ({**END, "decode_s": "long"}, b""),

@@ -12,7 +12,14 @@ import pytest
 from auricle.audio.decode import BLOCK
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.errors import EngineFailed, TooLarge, Unavailable, UnreadableAudio
-from auricle.frontend.pool import Block, DecodeLimits, FrontEndPool, RecordingEnd
+from auricle.frontend.crew import LONG_S
+from auricle.frontend.pool import (
+    SMALL_BYTES,
+    Block,
+    DecodeLimits,
+    FrontEndPool,
+    RecordingEnd,
+)
 from auricle.vad.silero import SileroVad, VadState
 from harness.media import decode, silence, tone, wav
 from harness.speech import ASK_NOT, GERMAN
@@ -285,6 +292,73 @@ async def test_callers_wait_for_a_free_child_in_order(
     await items.aclose()
     await asyncio.gather(*waiting[1:])
     assert waiting[0].cancelled()
+
+
+async def test_small_file_goes_before_large_ones_that_wait(
+    start_pool: StartPool, long_recording: Path, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.wav"
+    large.write_bytes(wav(tone(SMALL_BYTES / 2 / SAMPLE_RATE + 1)))
+    pool = await start_pool()
+    items = pool.read(long_recording)
+    await first_block(items)
+    finished: list[str] = []
+
+    async def read(name: str, path: Path) -> None:
+        await read_all(pool, path)
+        finished.append(name)
+
+    async with asyncio.TaskGroup() as readers:
+        readers.create_task(read("large", large))
+        await asyncio.sleep(0.2)  # for the files' sizes to be known
+        readers.create_task(read("small", ASK_NOT.path))
+        await asyncio.sleep(0.2)
+        await items.aclose()
+    assert finished == ["small", "large"]
+
+
+async def read_far_into(items: Recording) -> None:
+    async with asyncio.timeout(60):
+        async for item in items:
+            assert isinstance(item, Block)
+            if item.start >= LONG_S * SAMPLE_RATE:
+                return
+
+
+async def test_clip_does_not_wait_for_long_recordings(
+    start_pool: StartPool, long_recording: Path
+) -> None:
+    pool = await start_pool(max_size=3)
+    readers = [pool.read(long_recording) for _ in range(2)]
+    for reader in readers:
+        await read_far_into(reader)
+        await read_all(pool, ASK_NOT.path)
+    assert len(pool.pids) == 3
+    for reader in readers:
+        await reader.aclose()
+    await eventually(lambda: len(pool.pids) == 1, "the others have ended")
+    await read_all(pool, ASK_NOT.path)
+
+
+async def test_long_recordings_are_beside_each_other_up_to_a_limit(
+    start_pool: StartPool, long_recording: Path
+) -> None:
+    pool = await start_pool(max_size=2)
+    readers = [pool.read(long_recording) for _ in range(2)]
+    for reader in readers:
+        await read_far_into(reader)
+    waiting = asyncio.create_task(read_all(pool, ASK_NOT.path))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    assert len(pool.pids) == 2
+    await readers[0].aclose()
+    await waiting
+    await readers[1].aclose()
+
+
+async def test_head_tells_the_length(start_pool: StartPool) -> None:
+    blocks, end = await read_all(await start_pool(), ASK_NOT.path)
+    assert blocks[0].expected_s == pytest.approx(end.n_samples / SAMPLE_RATE, abs=0.1)
 
 
 async def test_closed_pool_refuses_waiting_and_reading_callers(

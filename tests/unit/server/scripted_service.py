@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auricle.engines.protocol import Ticket
+from auricle.errors import Overloaded
 from auricle.pipeline.options import TranscribeOptions
 from auricle.transcript.events import (
     Completed,
@@ -78,6 +79,12 @@ class ScriptedService:
     calls: list[Call] = field(default_factory=list)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     active: int = 0
+    max_bytes: int | None = None
+    """Uploads over it find the queue full."""
+
+    def refuse_when_full(self, n_bytes: int) -> None:
+        if self.max_bytes is not None and n_bytes > self.max_bytes:
+            raise Overloaded("much audio waits", retry_after_s=7)
 
     def models(self) -> Sequence[ModelCard]:
         return [self.card]

@@ -6,6 +6,7 @@ import pytest
 
 from auricle.errors import DeadlineExceeded, Overloaded, Unavailable
 from auricle.server.admission import Admission
+from auricle.server.rate import RateLimit
 
 
 def test_permits_are_counted_and_come_back() -> None:
@@ -26,6 +27,30 @@ def test_a_permit_comes_back_after_an_error() -> None:
     with pytest.raises(ValueError), admission.permit():  # noqa: PT011
         raise ValueError
     assert admission.in_use == 0
+
+
+def test_one_key_cannot_take_all_permits() -> None:
+    admission = Admission(3, max_per_tenant=2)
+    with admission.permit("a"), admission.permit("a"):
+        with pytest.raises(Overloaded, match="2 transcriptions of this key"), admission.permit("a"):
+            pass
+        with admission.permit("b"):
+            assert admission.in_use == 3
+    with admission.permit("a"):
+        pass
+    assert admission.in_use == 0
+
+
+def test_a_refusal_for_want_of_permits_does_not_count_for_the_rate() -> None:
+    admission = Admission(1, rate=RateLimit(2, clock=lambda: 0.0))
+    with admission.permit("a"), pytest.raises(Overloaded, match="in work"), admission.permit("a"):
+        pass
+    with admission.permit("a"):
+        pass
+    with pytest.raises(Overloaded, match="a minute"), admission.permit("a"):
+        pass
+    with admission.permit("b"):
+        pass
 
 
 async def test_time_limit() -> None:

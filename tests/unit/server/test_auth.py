@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message
 
 from auricle.errors import SettingsError
@@ -21,6 +21,16 @@ ROUTES = [
     if isinstance(route, Route)
     for method in sorted(route.methods or ())
 ]
+HANDSHAKES = sorted(
+    {path for _, path in ROUTES}
+    | {
+        route.path
+        for route in create_app(ScriptedService(), settings_of()).routes
+        if isinstance(route, WebSocketRoute)
+    }
+    | {"/v1/audio/transcriptions/realtime", "/nowhere"}
+)
+"""A WebSocket may be asked for anywhere, whatever the route speaks."""
 
 
 def test_there_are_routes() -> None:
@@ -90,15 +100,21 @@ async def denied(app: Application, path: str, headers: list[tuple[bytes, bytes]]
     return sent
 
 
-@pytest.mark.parametrize("path", ["/v1/audio/transcriptions/realtime", "/v1/models", "/metrics"])
-async def test_a_websocket_handshake_without_a_key_is_refused(make_app: MakeApp, path: str) -> None:
-    sent = await denied(make_app(api_keys=KEY), path, [(b"host", b"localhost")])
+@pytest.mark.parametrize("path", [path for path in HANDSHAKES if not is_open(path)])
+@pytest.mark.parametrize(
+    "header", [None, (b"authorization", b"Bearer wrong"), (b"x-api-key", b"wrong")]
+)
+async def test_no_handshake_succeeds_without_a_key(
+    make_app: MakeApp, path: str, header: tuple[bytes, bytes] | None
+) -> None:
+    headers = [(b"host", b"localhost"), *([header] if header else [])]
+    sent = await denied(make_app(api_keys=KEY), path, headers)
     assert sent[0]["type"] == "websocket.http.response.start"
     assert sent[0]["status"] == 401
     assert b"Unauthorized" in sent[1]["body"]
 
 
-async def test_a_websocket_handshake_with_a_key_gets_further(make_app: MakeApp) -> None:
+async def test_a_handshake_with_a_key_gets_further(make_app: MakeApp) -> None:
     headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {KEY}".encode())]
     sent = await denied(make_app(api_keys=KEY), "/nowhere", headers)
     assert sent[0]["status"] == 404

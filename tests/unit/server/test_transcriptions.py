@@ -305,6 +305,40 @@ async def test_one_request_too_many(make_app: MakeApp, service: ScriptedService)
     assert app.admission.in_use == 0
 
 
+async def test_limits_of_one_key(make_app: MakeApp, service: ScriptedService) -> None:
+    release = asyncio.Event()
+    service.steps = lambda options: [release, *script(options)]
+    app = make_app(api_keys="a=1,b=2", max_requests_per_key=1, requests_per_minute=2)
+    async with client_of(app) as client:
+
+        async def post(key: str) -> httpx.Response:
+            headers = {"x-api-key": key}
+            return await client.post(TRANSCRIPTIONS, data=MODEL, files=FILE, headers=headers)
+
+        first = asyncio.create_task(post("1"))
+        await service.started.wait()
+        beside = await post("1")
+        other = asyncio.create_task(post("2"))
+        release.set()
+        assert ((await first).status_code, (await other).status_code) == (200, 200)
+        assert (await post("1")).status_code == 200
+        third = await post("1")
+    for refused in (beside, third):
+        assert refused.status_code == 429
+        assert "this key" in refused.json()["message"]
+        assert int(refused.headers["retry-after"]) > 0
+
+
+async def test_a_full_queue(make_app: MakeApp, service: ScriptedService) -> None:
+    service.max_bytes = 1000
+    async with client_of(make_app()) as client:
+        small = await client.post(TRANSCRIPTIONS, data=MODEL, files=FILE)
+        large = await client.post(TRANSCRIPTIONS, data=MODEL, files={"file": bytes(1000)})
+    assert small.status_code == 200
+    assert large.status_code == 429
+    assert large.headers["retry-after"] == "7"
+
+
 async def test_while_draining(make_app: MakeApp, service: ScriptedService) -> None:
     app = make_app()
     async with client_of(app) as client:

@@ -63,6 +63,15 @@ async def test_a_full_disk_is_said_in_one_sentence(tmp_path: Path) -> None:
             await spool.flush()
 
 
+async def test_a_folder_that_is_gone_is_said_in_one_sentence(tmp_path: Path) -> None:
+    async with Spool(10, folder=tmp_path / "gone") as spool:
+        spool.append(b"x")
+        with pytest.raises(Unavailable, match="cannot be stored: No such file") as caught:
+            await spool.flush()
+    assert str(tmp_path) not in caught.value.message
+    assert caught.value.retry_after_s > 0
+
+
 async def test_a_write_after_removal_makes_no_file(tmp_path: Path) -> None:
     spool = Spool(10, folder=tmp_path)
     await spool.remove()

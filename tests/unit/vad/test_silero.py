@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -101,6 +106,18 @@ def test_quiet_noise_does_not_become_speech(vad: SileroVad, kind: str, db: float
 
 def test_digital_silence_is_no_speech(vad: SileroVad) -> None:
     assert listen(vad, np.zeros(10 * SAMPLE_RATE, np.float32)).max() < 0.1
+
+
+def test_the_runtime_does_not_report_home(tmp_path: Path) -> None:
+    """Its reporting shows in a file that it keeps among the temporary ones."""
+    program = "import sys, pathlib, auricle.vad.silero as s; s.SileroVad(pathlib.Path(sys.argv[1]))"
+    variables = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
+    subprocess.run(
+        [sys.executable, "-c", program, str(vad_file())],
+        env={**variables, "TMPDIR": str(tmp_path)},
+        check=True,
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.speech_set("nospeech")

@@ -21,7 +21,7 @@ from auricle.server.request_context import record_of
 from auricle.server.service import TranscriptionService
 from auricle.server.sse import KEEP_ALIVE_FRAME, EventStream, Pace, event_frame
 from auricle.server.tekken import count_tokens
-from auricle.server.wire.body import BodyLimits, read_fields
+from auricle.server.wire.body import BodyLimits, announced_bytes, read_fields
 from auricle.server.wire.field_reader import LongText
 from auricle.server.wire.transcription import (
     TranscriptionResponse,
@@ -45,6 +45,9 @@ from auricle.transcript.events import (
 from auricle.transcript.model import Transcript
 from auricle.weights.card import Feature, ModelCard
 
+UPLOAD_S = 1800.0
+"""Seconds a body may take at most: senders who dawdle hold a permit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Transcriptions:
@@ -61,10 +64,12 @@ class Transcriptions:
         """Take a permit, read the body, transcribe, answer."""
         headers = Headers(scope=scope)
         record = record_of(scope)
-        with self.admission.permit():
+        with self.admission.permit(record.tenant):
+            self.service.refuse_when_full(announced_bytes(headers))
             async with AsyncExitStack() as stack:
                 started = time.perf_counter()
-                async with self.admission.time_limit(self.request_timeout_s, "reading the body"):
+                upload_s = min(UPLOAD_S, self.request_timeout_s)
+                async with self.admission.time_limit(upload_s, "reading the body"):
                     fields = await stack.enter_async_context(
                         read_fields(headers, receive, self.limits)
                     )
@@ -211,7 +216,9 @@ class _Job:
     async def _answer(self, transcript: Transcript) -> TranscriptionResponse:
         self._record.audio_s = transcript.duration_s
         self._record.timings.update(transcript.timings)
-        return response_of(
+        # In a thread: the words of three hours take a tenth of a second, and probes wait.
+        return await asyncio.to_thread(
+            response_of,
             transcript,
             model=self._asked.model,
             granularity=self._options.granularity,

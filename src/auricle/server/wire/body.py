@@ -70,9 +70,14 @@ async def read_fields(
                 await spool.remove()
 
 
-def _check_length(headers: Headers, limits: BodyLimits) -> None:
+def announced_bytes(headers: Headers) -> int:
+    """The length of the body as its client announces it; 0 if it does not."""
     length = headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limits.max_body_bytes:
+    return int(length) if length.isdecimal() else 0
+
+
+def _check_length(headers: Headers, limits: BodyLimits) -> None:
+    if announced_bytes(headers) > limits.max_body_bytes:
         raise _too_large(limits)
 
 

@@ -151,6 +151,33 @@ def test_settled_tokens_of_a_beam_search_stay(seed: int, margin: float) -> None:
         assert after[: len(before)] == before
 
 
+class TimedRows(ToyRows):
+    """Tokens beyond the end are times; which one was given changes nothing of what follows."""
+
+    def logits_after(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+        logits = np.full(N_VOCAB, -20.0, np.float32)
+        if len(tokens) % 2 == 0:
+            logits[9:] = [2.0, 1.9, 1.8]  # three times, all likely
+        else:
+            logits[len(tokens) % 7] = 5.0
+            logits[1 + len(tokens) % 7] = 4.0
+        return logits
+
+
+def test_texts_that_differ_only_in_their_times_are_followed_once() -> None:
+    rows = TimedRows()
+    row = rows.join()
+    limits = SearchLimits(eot=8, max_tokens=9)
+    search = BeamSearch(rows, row, [], limits, width=4)
+    logits = {row: rows.logits_after(())}
+    while search.advance(logits) is None:
+        feed = search.feed()
+        logits = rows.step(feed)
+        spoken = [tuple(min(token, 9) for token in rows.fed[row]) for row in feed]
+        assert len(set(spoken)) == len(spoken)
+    search.close()
+
+
 def test_beam_of_one_is_greedy() -> None:
     rows = ToyRows(3)
     row = rows.join()

@@ -17,18 +17,40 @@ from auricle.engines.whisper.decoding.search import (
     looping_from,
 )
 
+_TIME = -1
+
 
 @dataclass(frozen=True, slots=True)
 class _Beam:
-    """A text and the kernel's row that has been fed all of it but the last token."""
+    """A text and the kernel's row that has been fed all of it but the last token.
+
+    `spoken` are its tokens with all times alike.
+    """
 
     row: int
     tokens: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
     total: float = 0.0
+    spoken: tuple[int, ...] = ()
 
-    def with_token(self, row: int, token: int, logprob: float) -> "_Beam":
-        return _Beam(row, (*self.tokens, token), (*self.logprobs, logprob), self.total + logprob)
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A beam and what may follow it."""
+
+    beam: _Beam
+    token: int
+    logprob: float
+    spoken: tuple[int, ...]
+
+    @property
+    def total(self) -> float:
+        return self.beam.total + self.logprob
+
+    def on(self, row: int) -> _Beam:
+        """The beam it becomes on a row of its own."""
+        tokens = (*self.beam.tokens, self.token)
+        return _Beam(row, tokens, (*self.beam.logprobs, self.logprob), self.total, self.spoken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +66,8 @@ class BeamSearch:
 
     Texts that are `margin` less likely than the best are given up (Freitag and Al-Onaizan 2017,
     "Beam Search Strategies for Neural Machine Translation", absolute threshold): where the model
-    is sure, which is nearly everywhere, one row is left. A text is rated by its mean
+    is sure, one row is left. Of texts that differ only in their times, the likeliest is followed:
+    they would go on alike. A text is rated by its mean
     log-probability, the end counted.
     """
 
@@ -97,23 +120,23 @@ class BeamSearch:
 
     def advance(self, logits: Mapping[int, LogitRow]) -> Decoded | None:
         """See `Search`."""
-        candidates: list[tuple[_Beam, int, float]] = []
+        candidates: list[_Candidate] = []
         least = self._best_finished() - self._margin
         for beam in self._beams:  # the likeliest first: it raises the bar for the others
             found = self._likeliest(beam, logits[beam.row], least)
             candidates += found
             if found:
-                least = max(least, beam.total + found[0][2] - self._margin)
-        candidates.sort(key=lambda candidate: candidate[0].total + candidate[2], reverse=True)
-        chosen: list[tuple[_Beam, int, float]] = []
-        for beam, token, logprob in candidates:
-            if len(chosen) == self._width or beam.total + logprob < least:
+                least = max(least, found[0].total - self._margin)
+        candidates.sort(key=lambda candidate: candidate.total, reverse=True)
+        chosen: dict[tuple[int, ...], _Candidate] = {}
+        for candidate in candidates:
+            if len(chosen) == self._width or candidate.total < least:
                 break
-            if token != self._limits.eot:
-                chosen.append((beam, token, logprob))
+            if candidate.token != self._limits.eot:
+                chosen.setdefault(candidate.spoken, candidate)
             elif len(self._finished) < self._width:
-                self._finished.append(_ended(beam, logprob))
-        self._continue(chosen)
+                self._finished.append(_ended(candidate))
+        self._continue(list(chosen.values()))
         return self._result()
 
     def close(self) -> None:
@@ -125,34 +148,39 @@ class BeamSearch:
     def _best_finished(self) -> float:
         return max((finished.total for finished in self._finished), default=-np.inf)
 
-    def _likeliest(
-        self, beam: _Beam, logits: LogitRow, least: float
-    ) -> list[tuple[_Beam, int, float]]:
+    def _likeliest(self, beam: _Beam, logits: LogitRow, least: float) -> list[_Candidate]:
         """Continuations not below `least` in all, and within the margin of the first.
 
-        One more than the width, as one of them may be the end.
+        One more than the width, as one of them may be the end. Of times, the likeliest.
         """
         allowed = constrained(logits, beam.tokens, self._rules)
         norm = log_sum_exp(allowed)
-        found: list[tuple[_Beam, int, float]] = []
+        found: list[_Candidate] = []
         while len(found) <= self._width:
             token = int(allowed.argmax())
             logprob = float(allowed[token]) - norm
             if beam.total + logprob < least or logprob == -np.inf:
                 break
-            found.append((beam, token, logprob))
+            is_time = token > self._limits.eot
+            spoken = (*beam.spoken, _TIME if is_time else token)
+            found.append(_Candidate(beam, token, logprob, spoken))
             least = max(least, beam.total + logprob - self._margin)
-            allowed[token] = -np.inf
+            if is_time:
+                allowed[self._limits.eot + 1 :] = -np.inf
+            else:
+                allowed[token] = -np.inf
         return found
 
-    def _continue(self, chosen: Sequence[tuple[_Beam, int, float]]) -> None:
+    def _continue(self, chosen: Sequence[_Candidate]) -> None:
         """Give every chosen continuation a row: its parent's, or a copy where that is taken."""
         taken: set[int] = set()
         beams = []
-        for beam, token, logprob in chosen:
-            row = beam.row if beam.row not in taken else self._rows.fork(beam.row)
+        for candidate in chosen:
+            row = candidate.beam.row
+            if row in taken:
+                row = self._rows.fork(row)
             taken.add(row)
-            beams.append(beam.with_token(row, token, logprob))
+            beams.append(candidate.on(row))
         for beam in self._beams:
             if beam.row not in taken:
                 self._rows.leave(beam.row)
@@ -176,6 +204,7 @@ class BeamSearch:
         return max(every, key=lambda decoded: decoded.mean_logprob)
 
 
-def _ended(beam: _Beam, logprob: float) -> _Finished:
-    mean = float(np.mean([*beam.logprobs, logprob]))
-    return _Finished(Decoded(beam.tokens, beam.logprobs, mean), beam.total + logprob)
+def _ended(candidate: _Candidate) -> _Finished:
+    beam = candidate.beam
+    mean = float(np.mean([*beam.logprobs, candidate.logprob]))
+    return _Finished(Decoded(beam.tokens, beam.logprobs, mean), candidate.total)
