@@ -19,6 +19,7 @@ _PACKAGES = (
     "ctranslate2",
     "faster-whisper",
     "onnxruntime",
+    "openvino",
     "pyannote.metrics",
     "sherpa-onnx",
     "whisper-normalizer",
