@@ -7,8 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 .PHONY: check run setup dev sdks web test test-long fuzz bench bench-setup sbom audit format docs lock clean
 
 check: dev ## format, lint, types, import contract (the default)
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench tools
+	$(BIN)/ruff check src tests bench tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -87,8 +87,8 @@ audit: .venvs/supply/.installed ## known vulnerabilities in what requirements.lo
 		|| { echo "make audit: not passed: a package is vulnerable, or could not be looked up (see above)"; exit 1; }
 
 format:
-	$(BIN)/ruff format src tests bench
-	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff format src tests bench tools
+	$(BIN)/ruff check --fix src tests bench tools
 	@if test -d web/node_modules; then npm --prefix web run format; fi
 
 docs: dev ## regenerate docs/settings.md

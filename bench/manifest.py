@@ -14,7 +14,8 @@ class Recording:
     """One line of a manifest. `reference` is None without a transcript, "" without speech.
 
     `duration_s` is 0 where the manifest knows none (files that are no audio). `utterances` is a
-    JSON file of what is said when: `start`, `end` (seconds) and `text` of each.
+    JSON file of what is said when: `start`, `end` (seconds) and `text` of each. Of conversations
+    `rttm` has the turns, and `turns` the same as utterances that have a `speaker`.
     """
 
     id: str
@@ -24,6 +25,8 @@ class Recording:
     duration_s: float
     reference: str | None
     utterances: Path | None = None
+    rttm: Path | None = None
+    turns: Path | None = None
 
 
 def find_manifest(given: str | None) -> Path:
@@ -58,4 +61,10 @@ def _parse(row: dict[str, Any], folder: Path) -> Recording:
         duration_s=row["duration_s"] or 0.0,
         reference=row.get("reference"),
         utterances=folder / utterances if utterances else None,
+        rttm=_file(row.get("rttm"), folder),
+        turns=_file(row.get("turns"), folder),
     )
+
+
+def _file(name: str | None, folder: Path) -> Path | None:
+    return None if name is None else folder / name

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
-_PACKAGES = ("auricle", "ctranslate2", "faster-whisper", "onnxruntime", "av", "whisper-normalizer")
+_PACKAGES = (
+    "auricle",
+    "av",
+    "ctranslate2",
+    "faster-whisper",
+    "onnxruntime",
+    "pyannote.metrics",
+    "sherpa-onnx",
+    "whisper-normalizer",
+)
 _SETTINGS_OF_INTEREST = ("AURICLE_BEAM_SIZE", "AURICLE_MODEL", "AURICLE_WORKERS")
 
 

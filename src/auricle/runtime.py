@@ -1,28 +1,33 @@
 """The composition root: settings in, a running transcription service out."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from auricle.audio.decode import DecodeLimits
+from auricle.diarization.crew import DiarizerCrew
 from auricle.engines.protocol import Ticket
 from auricle.engines.registry import EngineSpec
 from auricle.errors import NotSupported
-from auricle.frontend.pool import FrontEndPool
+from auricle.frontend.pool import Block, FrontEndPool, RecordingEnd
 from auricle.pipeline.options import TranscribeOptions
+from auricle.pipeline.speakers import SpeakerListener, learn_voice, with_speakers
 from auricle.pipeline.transcribe import Transcriber
 from auricle.scheduling.backlog import Backlog
 from auricle.scheduling.scheduler import Scheduler
 from auricle.settings import Settings
 from auricle.transcript.events import TranscriptEvent
-from auricle.weights.card import ModelCard, card_of
+from auricle.weights.card import Feature, ModelCard, card_of
 from auricle.weights.progress import Progress
 from auricle.weights.store import ModelStore
 from auricle.weights.table import VAD_MODEL, ModelTable
 
+FEATURES = frozenset({Feature.DIARIZE, Feature.SPEAKER_REFERENCES})
+"""What every model can, because it is done beside it."""
 EXTRA_WINDOWS_IN_FLIGHT = 2
 """Beyond one a slot, so that no slot waits while the next window is being read."""
 
@@ -69,6 +74,7 @@ class Runtime:
             graphs_folder=str(settings.cache_dir / "graphs"),
         )
         self._scheduler = Scheduler(spec, settings.workers)
+        self._diarizers = DiarizerCrew(settings.diarizers)
         self._transcriber: Transcriber | None = None
         self._stack = AsyncExitStack()
         self._languages: frozenset[str] = frozenset()
@@ -76,6 +82,7 @@ class Runtime:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._scheduler.close)
+            stack.push_async_callback(self._diarizers.close)
             stack.push_async_callback(self._front_end.close)
             await asyncio.gather(self._front_end.start(), self._scheduler.start())
             info = self._scheduler.info
@@ -97,11 +104,14 @@ class Runtime:
 
     def models(self) -> Sequence[ModelCard]:
         """See `TranscriptionService`."""
-        return [card_of(self._row, self._row.id)]
+        return [self._card(self._row.id)]
 
     def resolve_model(self, model_id: str) -> ModelCard | None:
         """See `TranscriptionService`."""
-        return card_of(self._row, model_id) if self._row.answers_to(model_id) else None
+        return self._card(model_id) if self._row.answers_to(model_id) else None
+
+    def _card(self, name: str) -> ModelCard:
+        return replace(card_of(self._row, name), features=FEATURES)
 
     def is_ready(self) -> bool:
         """See `TranscriptionService`: a worker is ready only after a real inference."""
@@ -132,10 +142,33 @@ class Runtime:
                 f"{', '.join(sorted(self._languages))}",
                 param="language",
             )
+        transcribe = self._with_speakers if options.diarize else self._transcriber.transcribe
         blocks = self._backlog.meter(self._front_end.read(recording))
-        async with (
-            aclosing(blocks),
-            aclosing(self._transcriber.transcribe(blocks, options, ticket)) as events,
-        ):
+        async with aclosing(blocks), aclosing(transcribe(blocks, options, ticket)) as events:
             async for event in events:
+                yield event
+
+    async def _with_speakers(
+        self,
+        blocks: AsyncIterable[Block | RecordingEnd],
+        options: TranscribeOptions,
+        ticket: Ticket,
+    ) -> AsyncGenerator[TranscriptEvent, None]:
+        """As `Transcriber.transcribe`, with words heard beside it by the diarizers."""
+        assert self._transcriber is not None  # noqa: S101 (entered)
+        known = {
+            reference.name: await learn_voice(
+                reference.name, self._front_end.read(reference.recording), self._diarizers
+            )
+            for reference in options.speaker_references
+        }
+        has_words = self._scheduler.info.word_times
+        asked = replace(options, granularity="word" if has_words else "segment")
+        async with (
+            SpeakerListener(self._diarizers) as listener,
+            aclosing(
+                self._transcriber.transcribe(listener.listen(blocks), asked, ticket)
+            ) as events,
+        ):
+            async for event in with_speakers(events, listener, known, options.granularity):
                 yield event

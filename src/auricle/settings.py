@@ -111,6 +111,13 @@ class Settings(BaseModel):
     batch: int = Field(
         8, ge=1, le=64, description="Utterances that a process of `openvino` decodes at once."
     )
+    diarizers: int = Field(
+        default_factory=lambda: max(1, _n_cores() // 4),
+        ge=1,
+        le=256,
+        description="Processes that tell speakers apart, one thread each, started when needed; "
+        "one keeps up with four workers.",
+    )
     beam_size: int | None = Field(
         None,
         ge=1,

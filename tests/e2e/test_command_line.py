@@ -45,6 +45,14 @@ def test_on_this_machine() -> None:
     assert ended.stdout.endswith("\n")
 
 
+def test_speakers_are_named(transcribe: Transcribe) -> None:
+    ended = transcribe("--diarize", "--format", "srt", str(ASK_NOT.path))
+    assert ended.returncode == 0, ended.stderr
+    cues = [line for line in ended.stdout.splitlines() if line and not line[0].isdigit()]
+    assert cues
+    assert all(cue.startswith("speaker_1: ") for cue in cues)
+
+
 def test_by_a_server(transcribe: Transcribe) -> None:
     ended = transcribe(str(JFK.path))
     assert ended.returncode == 0, ended.stderr

@@ -19,7 +19,7 @@ def test_blocking_and_streaming(start_server: StartServer, long_recording: Path)
     address = urlsplit(server.url)
     with socket.create_connection((address.hostname, address.port or 80)) as connection:
         connection.sendall(head(PATH, len(request), f"x-api-key: {KEY}") + request)
-        eventually(lambda: metrics_of(server)["auricle_queued_utterances"] > 0)
+        eventually(lambda: metrics_of(server)["auricle_transcriptions_in_work"] == 1)
     await_rest(server)
     with server.client() as client, Stream(client, long_recording) as stream:
         stream.read_until("transcription.text.delta")

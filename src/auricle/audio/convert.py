@@ -9,7 +9,7 @@ from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
 from auricle.audio.damage import Damage
-from auricle.audio.downmix import Channels, Downmixer
+from auricle.audio.downmix import Channels, Downmixer, Levels
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
 
 FULL_SCALE = 4.0
@@ -85,6 +85,11 @@ class Converter:
             else None
         )
         self._downmixer = Downmixer(form.n_channels) if form.n_channels > 1 else None
+
+    @property
+    def levels(self) -> Levels | None:
+        """See `Downmixer.levels`."""
+        return self._downmixer.levels if self._downmixer else None
 
     def feed(self, frame: AudioFrame) -> Waveform:
         """Convert; some is kept back until `finish`."""

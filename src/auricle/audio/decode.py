@@ -21,6 +21,7 @@ from av.stream import Discard
 from auricle.audio.containers import DECODERS, open_container
 from auricle.audio.convert import Converter, Form
 from auricle.audio.damage import Damage
+from auricle.audio.downmix import Levels
 from auricle.audio.lengths import is_cut_ogg, stated_s
 from auricle.audio.riff import DataChunk, find_data_chunk
 from auricle.audio.timeline import Timeline
@@ -72,6 +73,7 @@ class Decoder:
         self._limits = limits
         self._damage = Damage()
         self._converter: Converter | None = None
+        self._n_forms = 0
         self._data_chunk: DataChunk | None = None  # of a WAV file
         self.expected_s: float | None = None
         """About how long the recording is, as far as its head tells; known from the first block."""
@@ -84,6 +86,11 @@ class Decoder:
     def notices(self) -> list[str]:
         """Plain sentences about what the file lost, for the caller of the server."""
         return self._damage.notices(self._n_samples / SAMPLE_RATE)
+
+    @property
+    def channel_levels(self) -> Levels | None:
+        """How loud each of two channels was, once all is read; None for other recordings."""
+        return self._converter.levels if self._converter and self._n_forms == 1 else None
 
     def blocks(self) -> Generator[Waveform, None, None]:
         """Blocks of BLOCK samples, the last one shorter; none for a recording without samples.
@@ -222,6 +229,7 @@ class Decoder:
             if self._converter:
                 yield self._converter.finish()
             self._converter = Converter(form, self._damage)
+            self._n_forms += 1
         for n_missing in timeline.missing(frame):
             yield self._converter.feed_silence(n_missing)
         yield self._converter.feed(frame)

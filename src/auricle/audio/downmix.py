@@ -29,6 +29,12 @@ MIRRORED = -0.6
 NOT_MIRRORED = 0.0
 EMPTY = 1e-10  # mean square, -100 dBFS
 
+LEVEL_LENGTH = SAMPLE_RATE // 100  # samples
+LEVELS_PER_DB = 2
+Levels = NDArray[np.uint8]
+"""How loud two channels are, shape (n, 2), a row for each LEVEL_LENGTH samples: half decibels
+below full scale, so 0 is the loudest and 255 is silence."""
+
 
 class Downmixer:
     """Mixes a stream of blocks; its output does not depend on how the stream is cut."""
@@ -38,6 +44,15 @@ class Downmixer:
         self._products = np.zeros((n_channels, n_channels))  # mean of x_i * x_j, forgetting
         self._signs = np.ones(n_channels)
         self._weights: NDArray[np.float64] | None = None  # what the last step ended with
+        self._levels: list[Levels] = []
+
+    @property
+    def levels(self) -> Levels | None:
+        """How loud each channel was so far; None if they are not two."""
+        if len(self._signs) != 2:
+            return None
+        levels: Levels = np.concatenate([np.zeros((0, 2), np.uint8), *self._levels])
+        return levels
 
     def feed(self, block: Channels) -> Waveform:
         """Mix what is complete; up to a step is kept back."""
@@ -54,6 +69,8 @@ class Downmixer:
 
     def _mix(self, step: Channels) -> Waveform:
         target = self._measure(step)
+        if len(self._signs) == 2:
+            self._levels.append(_levels(step))
         mixed = step @ target.astype(np.float32)
         if self._weights is not None and not np.array_equal(self._weights, target):
             n_ramp = min(RAMP, len(step))
@@ -87,3 +104,12 @@ class Downmixer:
         relation[correlation < MIRRORED] = -1
         relation[correlation > NOT_MIRRORED] = 1
         self._signs = relation * self._signs[loudest]
+
+
+def _levels(step: Channels) -> Levels:
+    n_rows = len(step) // LEVEL_LENGTH
+    rows = step[: n_rows * LEVEL_LENGTH].reshape(n_rows, LEVEL_LENGTH, 2)
+    power = np.einsum("ntc,ntc->nc", rows, rows) / LEVEL_LENGTH
+    below = -10 * LEVELS_PER_DB * np.log10(np.maximum(power, np.float32(1e-20)))
+    levels: Levels = np.clip(np.rint(below), 0, 255).astype(np.uint8)
+    return levels

@@ -70,6 +70,8 @@ class RemoteServer:
             fields["language"] = options.language
         if options.granularity is not None:
             fields["timestamp_granularities"] = options.granularity
+        if options.diarize:
+            fields["diarize"] = "true"
         try:
             with recording.open("rb") as file:
                 files = {"file": (recording.name, file)}

@@ -42,6 +42,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--format", choices=sorted(RENDERERS), default="text")
     parser.add_argument("--language", help="two-letter code; default: detected")
     parser.add_argument("--words", action="store_true", help="word times (json)")
+    parser.add_argument("--diarize", action="store_true", help="tell speakers apart")
     parser.add_argument(
         "--output-dir", type=Path, help="write each transcript to a file in this folder"
     )
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = TranscribeOptions(
         language=arguments.language,
         granularity="word" if arguments.words else "segment",
+        diarize=arguments.diarize,
     )
     return asyncio.run(_run(arguments, settings, options))
 

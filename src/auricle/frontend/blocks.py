@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from auricle.audio.downmix import LEVEL_LENGTH, Levels
 from auricle.audio.waveform import Waveform
 from auricle.errors import TooLarge, UnreadableAudio
 from auricle.processes import Frame
@@ -37,12 +38,17 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class RecordingEnd:
-    """The whole recording was read. Seconds are processor time; notices say what it had lost."""
+    """The whole recording was read.
+
+    Seconds are processor time; notices say what it had lost. `channel_levels` says how loud
+    each channel was, if there were two.
+    """
 
     n_samples: int
     notices: tuple[str, ...]
     decode_s: float
     vad_s: float
+    channel_levels: Levels | None = None
 
 
 class ChildLost(Exception):
@@ -65,7 +71,7 @@ def parse(frame: Frame, n_samples: int) -> Block | RecordingEnd:
         if "block" in header:
             return _parse_block(header, frame.payload, n_samples)
         if "end" in header:
-            return _parse_end(header, n_samples)
+            return _parse_end(header, frame.payload, n_samples)
         error = _REASONS[header["reason"]](str(header["message"])[:MAX_MESSAGE_LENGTH])
     except (KeyError, TypeError, ValueError) as cause:
         raise ChildLost(f"unexpected frame: {cause!r}") from cause
@@ -95,11 +101,16 @@ def _parse_expected(header: Mapping[str, Any]) -> float | None:
     return expected_s
 
 
-def _parse_end(header: Mapping[str, Any], n_before: int) -> RecordingEnd:
+def _parse_end(
+    header: Mapping[str, Any], payload: bytes | memoryview, n_before: int
+) -> RecordingEnd:
     if header["n_samples"] != n_before:
         raise ValueError("blocks are missing")
     notices = tuple(str(notice)[:MAX_MESSAGE_LENGTH] for notice in header["notices"])
     decode_s, vad_s = float(header["decode_s"]), float(header["vad_s"])
     if not (math.isfinite(decode_s) and math.isfinite(vad_s)):
         raise ValueError("times are no numbers")
-    return RecordingEnd(n_before, notices[:MAX_NOTICES], decode_s, vad_s)
+    if len(payload) // 2 > n_before // LEVEL_LENGTH:
+        raise ValueError("more levels than samples")
+    levels = np.frombuffer(payload, np.uint8).reshape(-1, 2) if payload else None
+    return RecordingEnd(n_before, notices[:MAX_NOTICES], decode_s, vad_s, levels)

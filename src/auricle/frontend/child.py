@@ -62,6 +62,7 @@ class _Reading:
             decoder = Decoder(file, limits)
             for waveform in _grouped(self._timed(decoder.blocks())):
                 self._send(waveform, self._speech(waveform), decoder.expected_s)
+        levels = decoder.channel_levels
         self._channel.write(
             {
                 "end": self._key,
@@ -70,7 +71,8 @@ class _Reading:
                 "decode_s": self._decode_s,
                 "vad_s": self._vad_s,
                 "resident_bytes": resident_bytes(),
-            }
+            },
+            b"" if levels is None else levels.tobytes(),
         )
 
     def _timed(self, blocks: Iterator[Waveform]) -> Iterator[Waveform]:

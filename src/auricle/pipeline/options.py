@@ -1,10 +1,19 @@
 """How a recording is transcribed: what a caller may choose."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Granularity = Literal["segment", "word"]
 """What a time is given for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerReference:
+    """A known voice: a name, and a clip in which nobody else speaks."""
+
+    name: str
+    recording: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +22,13 @@ class TranscribeOptions:
 
     `language` is a two-letter code in lower case, or None to detect it. `temperature` is the
     sampling temperature, 0..2, or None for the engine's own policy. With a `granularity` the
-    events hold `SegmentCompleted`; with `word` their segments hold words.
+    events hold `SegmentCompleted`; with `word` their segments hold words. With `diarize` too:
+    each is of one speaker, and all of them come at the end. Speakers who sound like one of the
+    `speaker_references` have that name.
     """
 
     language: str | None = None
     temperature: float | None = None
     granularity: Granularity | None = None
+    diarize: bool = False
+    speaker_references: tuple[SpeakerReference, ...] = ()

@@ -26,6 +26,8 @@ from auricle.scheduling.messages import (
     to_header,
 )
 
+NICENESS = 5
+"""Below the API process and the decoders: what they do is short, and somebody waits for it."""
 WARM_UP_KEY = -1
 WARM_UP_S = 1.0
 
@@ -89,6 +91,7 @@ def warm_up(engine: Engine) -> None:
 def main() -> int:
     """Build the engine, prove it, say so, and work until the parent is gone."""
     channel = ChildChannel.on_stdio()
+    os.nice(NICENESS)
     try:
         spec = EngineSpec(**json.loads(sys.argv[1]))
         engine = ENGINES[spec.engine](spec)

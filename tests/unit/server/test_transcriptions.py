@@ -156,7 +156,6 @@ async def test_fields_are_checked_before_the_model(client: httpx.AsyncClient) ->
 
 ASKED = [
     (Feature.DIARIZE, {"diarize": "True"}),
-    (Feature.SPEAKER_REFERENCES, {"speaker_references": '{"ana": "x"}'}),
     (Feature.CONTEXT_BIAS, {"context_bias": ["a", "b"]}),
 ]
 

@@ -10,7 +10,7 @@ Rows join and leave at any step and share nothing but the weights: a row's logit
 would have alone (`self_check`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,9 +100,8 @@ class Kernel:
         self._embedding = weights.stored("decoder.embedding")
         self._positions = weights.array("decoder.positions")
         self._places = WindowPlaces(limits.n_windows, self.dims, cross_type)
-        for place in range(limits.n_windows):
-            self._places.clear(place)
-            self._bind(place, 1)
+        for name in self._window_inputs(range(limits.n_windows)):
+            self._decoder.bind(name, self._places.no_tensor())
         self._pages = PagePool(limits.n_rows * n_pages_of(limits.max_tokens))
         self._caches = self._allocate_caches()
         self._n_of_window = np.zeros(limits.n_windows, np.int32)
@@ -119,12 +118,13 @@ class Kernel:
                 caches.append(tensor.data)
         return caches
 
-    def _bind(self, place: int, n_positions: int) -> None:
-        """Let the decoder read a window of that length from its place."""
-        for layer in range(self.dims.n_decoder_layers):
-            for part, name in enumerate(PARTS):
-                tensor = self._places.tensor(place, layer, part, n_positions)
-                self._decoder.bind(f"window_{place}_{name}_{layer}", tensor)
+    def _window_inputs(self, places: Iterable[int]) -> list[str]:
+        return [
+            f"window_{place}_{name}_{layer}"
+            for place in places
+            for layer in range(self.dims.n_decoder_layers)
+            for name in PARTS
+        ]
 
     # windows
 
@@ -146,18 +146,19 @@ class Kernel:
         except EngineFailed:
             self._places.release(state)
             raise
-        self._bind(state.place, n_positions)
+        tensors = self._tensors(state)
+        for name, tensor in zip(self._window_inputs([state.place]), tensors, strict=True):
+            self._decoder.bind(name, tensor)
         return state
 
     def _encode_into(self, state: CrossState, log_mel: LogMel) -> None:
         self._encoder.set("log_mel", log_mel[None])
-        for layer in range(self.dims.n_decoder_layers):
-            for part, name in enumerate(PARTS):
-                tensor = self._places.tensor(state.place, layer, part, state.n_positions)
-                self._encoder.bind(f"{name}_{layer}", tensor)
+        names = [f"{name}_{i}" for i in range(self.dims.n_decoder_layers) for name in PARTS]
+        for name, tensor in zip(names, self._tensors(state), strict=True):
+            self._encoder.bind(name, tensor)
         self._encoder.run()
         expected = (self.dims.n_heads, state.n_positions, HEAD_SIZE)
-        given = self._encoder.shape(f"{PARTS[-1]}_{self.dims.n_decoder_layers - 1}")
+        given = self._encoder.shape(names[-1])
         if given != expected:
             msg = f"the encoder gave an output of shape {given}, not {expected}"
             raise EngineFailed(msg)
@@ -176,6 +177,11 @@ class Kernel:
             for part in range(len(PARTS))
         )
         return keys, values
+
+    def _tensors(self, state: CrossState) -> list[ov.Tensor]:
+        """All keys and values of a window, by layer and in the order of PARTS."""
+        layers = range(self.dims.n_decoder_layers)
+        return [tensor for layer in layers for tensor in self.cross_attention(state, layer)]
 
     # rows
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class DecodePolicy:
     """Thresholds of Radford et al. 2022, section 4.5, and our own bounds.
 
-    Texts within `beam_margin` (natural log-probability) of the best are followed, at most
-    `beam_size` of them.
+    Texts are followed that are at least half as likely as the best, at most `beam_size` of them:
+    `beam_margin` is the natural logarithm of that.
 
     A result that runs in a loop, whose text repeats itself (`compression_ratio`), or that the
     model itself holds unlikely (`mean_logprob`) is decoded again. The paper's compression
@@ -19,7 +19,7 @@ class DecodePolicy:
     """
 
     beam_size: int = 5
-    beam_margin: float = 3.0
+    beam_margin: float = 0.7
     temperatures: tuple[float, ...] = (0.0, 0.4, 0.8)
     max_compression_ratio: float = 3.0
     min_mean_logprob: float = -1.0

@@ -1,13 +1,16 @@
 """Where the encoded windows of one kernel lie: keys and values of every cross-attention.
 
-Each place has memory for the longest window, set aside once and touched only as far as its
-windows reach; the encoder writes into it and the decoder reads from it, nothing is copied.
+Each place has memory for the longest window, set aside once; a window lies at its beginning in
+one piece, so that what short windows do not need is never touched. The encoder writes into it and
+the decoder reads from it, nothing is copied.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from auricle.engines.whisper.weights import HEAD_SIZE, WhisperDims
 from auricle.errors import EngineFailed
@@ -39,9 +42,9 @@ class WindowPlaces:
         self._type = cross_type
         kind = np.uint16 if cross_type == ov.Type.bf16 else np.float32
         n_values = dims.n_audio * dims.d_model
-        self._memory = [
-            np.empty((dims.n_decoder_layers, len(PARTS), n_values), kind) for _ in range(n_places)
-        ]
+        n_arrays = dims.n_decoder_layers * len(PARTS)
+        self._memory = [np.empty(n_arrays * n_values, kind) for _ in range(n_places)]
+        self._nothing = np.zeros(dims.d_model, kind)
         self._free = list(range(n_places))
 
     @property
@@ -70,18 +73,26 @@ class WindowPlaces:
 
     def tensor(self, place: int, layer: int, part: int, n_positions: int) -> ov.Tensor:
         """The memory of a layer's keys (part 0) or values (1), (n_heads, n, HEAD_SIZE)."""
-        shape = [self._dims.n_heads, n_positions, HEAD_SIZE]
-        values = self._memory[place][layer, part, : n_positions * self._dims.d_model]
-        return ov.Tensor(values, ov.Shape(shape), self._type)
+        values = self._values(place, layer, part, n_positions)
+        return self._tensor(values, n_positions)
 
-    def clear(self, place: int) -> None:
-        """Zeros at the first position of a place that has no window yet."""
-        self._memory[place][:, :, : self._dims.d_model] = 0
+    def no_tensor(self) -> ov.Tensor:
+        """Zeros at one position, for places that have no window yet."""
+        return self._tensor(self._nothing, 1)
+
+    def _values(self, place: int, layer: int, part: int, n_positions: int) -> NDArray[Any]:
+        n_values = n_positions * self._dims.d_model
+        first = (layer * len(PARTS) + part) * n_values
+        return self._memory[place][first : first + n_values]
+
+    def _tensor(self, values: NDArray[Any], n_positions: int) -> ov.Tensor:
+        shape = [self._dims.n_heads, n_positions, HEAD_SIZE]
+        return ov.Tensor(values, ov.Shape(shape), self._type)
 
     def are_numbers(self, state: CrossState) -> bool:
         """Whether the last layer's values are finite: attention passes on what is not."""
-        n_values = state.n_positions * self._dims.d_model
-        values = self._memory[state.place][-1, -1, :n_values]
+        last = self._dims.n_decoder_layers - 1
+        values = self._values(state.place, last, len(PARTS) - 1, state.n_positions)
         if values.dtype == np.uint16:
             return not bool(((values & _BF16_EXPONENT) == _BF16_EXPONENT).any())
         return bool(np.isfinite(values).all())

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -16,6 +16,7 @@ from auricle.errors import InvalidRequest, NotSupported, UnknownModel
 from auricle.server.admission import Admission
 from auricle.server.failures import note_failure
 from auricle.server.feed import ClientLeft, EventFeed
+from auricle.server.references import reference_files
 from auricle.server.request_context import record_of
 from auricle.server.service import TranscriptionService
 from auricle.server.sse import KEEP_ALIVE_FRAME, EventStream, Pace, comment_frame, event_frame
@@ -146,10 +147,17 @@ class _Job:
 
     async def _events(self) -> AsyncGenerator[TranscriptEvent, None]:
         started = time.perf_counter()
-        async with self._recording() as recording:
+        route = self._route
+        async with (
+            self._recording() as recording,
+            reference_files(
+                self._asked.speaker_references, route.fetcher, route.limits.folder
+            ) as references,
+        ):
             if self._asked.file is None:
                 self._record.timings["fetch"] = time.perf_counter() - started
-            events = self._route.service.transcribe(recording, self._options, self._ticket)
+            options = replace(self._options, speaker_references=references)
+            events = route.service.transcribe(recording, options, self._ticket)
             async with aclosing(events):
                 async for event in events:
                     yield event

@@ -24,6 +24,7 @@ from auricle.sources.url import check_url
 
 MAX_CONTEXT_BIAS = 100
 MAX_SPEAKER_REFERENCES = 8
+MAX_SPEAKER_NAME = 100  # characters
 MAX_SHOWN = 200
 """Characters of a wrong value that an error repeats."""
 
@@ -52,7 +53,12 @@ def _check_file_url(value: object) -> str | LongText:
     return value
 
 
-def _check_speaker_references(value: object) -> dict[str, Any] | LongText:
+def check_speaker_references(value: object) -> dict[str, str | LongText] | LongText:
+    """The field as an object of names and texts, or as it is if it was too long to be read.
+
+    Raises:
+        PydanticCustomError: it is neither.
+    """
     if isinstance(value, LongText):
         return value
     if isinstance(value, str):
@@ -64,6 +70,11 @@ def _check_speaker_references(value: object) -> dict[str, Any] | LongText:
         raise PydanticCustomError("dict_type", "must be an object of names and references")
     if len(value) > MAX_SPEAKER_REFERENCES:
         raise PydanticCustomError("too_long", "at most 8 speaker references")
+    for name, reference in value.items():
+        if not 0 < len(name.strip()) <= MAX_SPEAKER_NAME:
+            raise PydanticCustomError("name", "a speaker's name has 1 to 100 characters")
+        if not isinstance(reference, str | LongText):
+            raise PydanticCustomError("string_type", "a speaker's reference must be a text")
     return value
 
 
@@ -102,8 +113,8 @@ class TranscriptionRequest(BaseModel):
     stream: bool = Field(default=False, description="Answer with server-sent events.")
     diarize: bool = Field(default=False, description="Tell who speaks.")
     speaker_references: Annotated[
-        dict[str, Any] | LongText | None,
-        PlainValidator(_check_speaker_references),
+        dict[str, str | LongText] | LongText | None,
+        PlainValidator(check_speaker_references),
         WithJsonSchema(
             {
                 "type": ["object", "null"],
@@ -142,11 +153,24 @@ class TranscriptionRequest(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _references_need_diarize(self) -> "TranscriptionRequest":
+        if self.speaker_references and not self.diarize:
+            raise PydanticCustomError(
+                "speaker_references", "speaker_references needs diarize to be true"
+            )
+        return self
+
     def options(self) -> TranscribeOptions:
         """What the pipeline is told."""
         granularity: Granularity | None = next(iter(self.timestamp_granularities), None)
+        if self.diarize and granularity is None:
+            granularity = "segment"
         return TranscribeOptions(
-            language=self.language, temperature=self.temperature, granularity=granularity
+            language=self.language,
+            temperature=self.temperature,
+            granularity=granularity,
+            diarize=self.diarize,
         )
 
 

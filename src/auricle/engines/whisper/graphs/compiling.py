@@ -128,10 +128,14 @@ class CompiledGraph:
         self._request = compiled.create_infer_request()
 
     def allocate(self, name: str, n_first: int) -> ov.Tensor:
-        """Memory for an input whose first dimension is free; set it with `bind`."""
+        """Memory for an input whose first dimension is free; set it with `bind`.
+
+        It is not touched yet: the runtime's own tensors are, and so cost what they may hold.
+        """
         port = self._inputs[name]
         rest = [dimension.get_length() for dimension in list(port.partial_shape)[1:]]
-        return ov.Tensor(port.element_type, ov.Shape([n_first, *rest]))
+        memory = np.empty((n_first, *rest), port.element_type.to_dtype())
+        return ov.Tensor(memory, shared_memory=True)
 
     def bind(self, name: str, tensor: ov.Tensor) -> None:
         """Use this memory as an input or output, without copying it."""

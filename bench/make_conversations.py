@@ -1,0 +1,188 @@
+"""Build conversations with exact turns from utterances of single speakers.
+
+The settings of the speaker pipeline are chosen on these, never on the set that is reported:
+give it speakers who do not occur there.
+
+    python bench/make_conversations.py UTTERANCES OUT
+
+`UTTERANCES` holds one folder a speaker with at least ten utterances. Every draw is seeded.
+"""
+
+import argparse
+import io
+import json
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from auricle.audio.decode import DecodeLimits, Decoder
+from auricle.audio.waveform import SAMPLE_RATE, Waveform
+
+EDGE_DB = -38.0
+"""Edge silence is what lies this far below an utterance's peak."""
+LEVEL_DBFS, LEVEL_SPREAD_DB = -25.0, 2.5
+MIN_GAP_S, MAX_GAP_S = 0.15, 1.1
+MIN_OVERLAP_S, MAX_OVERLAP_S = 0.4, 1.0
+PHONE_RATE = 8000  # Hz
+ROOM_S, ROOM_DECAY_S, ROOM_NOISE_DBFS = 0.25, 0.06, -52.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A conversation: speakers, length, what happens to its sound, and the seed."""
+
+    name: str
+    n_speakers: int
+    duration_s: float
+    seed: int
+    overlap_every: int = 4  # turns
+    condition: str = "clean"  # or `room` (echo and noise) or `phone` (8 kHz, mu-law)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Seconds, and who speaks."""
+
+    start: float
+    end: float
+    speaker: str
+
+
+def recipes(n_speakers: int, long_s: float) -> list[Recipe]:
+    """Every number of speakers in every condition, some short ones, and a long one."""
+    made = []
+    for count in range(2, n_speakers + 1):
+        for seed, condition in enumerate(("clean", "clean", "room", "phone")):
+            name = f"{count}-{condition}-{seed}"
+            made.append(
+                Recipe(name, count, 55 + 25 * count, 100 * count + seed, 3 + seed, condition)
+            )
+    made += [Recipe(f"short-{n}", n, 14 * n, 900 + n) for n in (1, 2, 3)]
+    if long_s:
+        made.append(Recipe("long", n_speakers, long_s, 990, condition="room"))
+    return made
+
+
+def read(path: Path) -> Waveform:
+    """A recording as the server reads it."""
+    decoder = Decoder(io.BytesIO(path.read_bytes()), DecodeLimits())
+    return np.concatenate(list(decoder.blocks()))
+
+
+def trimmed(waveform: Waveform) -> Waveform:
+    """Without the silence at its edges."""
+    n_frames = len(waveform) // 80
+    peaks = np.abs(waveform[: n_frames * 80].reshape(n_frames, 80)).max(axis=1)
+    loud = np.flatnonzero(peaks > peaks.max() * 10 ** (EDGE_DB / 20))
+    return waveform[loud[0] * 80 : (loud[-1] + 1) * 80]
+
+
+def mix(
+    utterances: dict[str, list[Waveform]], recipe: Recipe
+) -> tuple[NDArray[np.float32], list[Turn]]:
+    """The conversation's waveform and turns."""
+    rng = np.random.default_rng(recipe.seed)
+    speakers = [str(name) for name in rng.choice(sorted(utterances), recipe.n_speakers, False)]
+    order = {name: rng.permutation(len(utterances[name])) for name in speakers}
+    level = {n: LEVEL_DBFS + rng.uniform(-LEVEL_SPREAD_DB, LEVEL_SPREAD_DB) for n in speakers}
+    used = dict.fromkeys(speakers, 0)
+    turns: list[Turn] = []
+    placed: list[tuple[int, Waveform]] = []
+    clock_s, previous = 0.5, ""
+    while clock_s < recipe.duration_s:
+        others = [name for name in speakers if name != previous] or speakers
+        speaker = min(others, key=lambda name: used[name] + rng.uniform(0, 2))
+        which = order[speaker][used[speaker] % len(order[speaker])]
+        piece = utterances[speaker][int(which)]
+        used[speaker] += 1
+        overlaps = turns and len(turns) % recipe.overlap_every == 0 and previous != speaker
+        gap_s = -rng.uniform(MIN_OVERLAP_S, MAX_OVERLAP_S) if overlaps else 0.0
+        gap_s = gap_s or rng.uniform(MIN_GAP_S, MAX_GAP_S)
+        start = round(max(0.0, clock_s + (gap_s if turns else 0)) * SAMPLE_RATE)
+        gain = 10 ** (level[speaker] / 20) / np.sqrt(np.mean(piece**2))
+        placed.append((start, piece * np.float32(gain)))
+        turns.append(Turn(start / SAMPLE_RATE, (start + len(piece)) / SAMPLE_RATE, speaker))
+        clock_s, previous = turns[-1].end, speaker
+    waveform = np.zeros(round((clock_s + 0.5) * SAMPLE_RATE), np.float32)
+    for start, piece in placed:
+        waveform[start : start + len(piece)] += piece[: len(waveform) - start]
+    return _conditioned(waveform, recipe.condition, rng), turns
+
+
+def _conditioned(
+    waveform: Waveform, condition: str, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    if condition == "room":
+        echo = np.zeros(round(ROOM_S * SAMPLE_RATE))
+        echo[0] = 1
+        at = rng.integers(80, len(echo), 400)
+        echo[at] += rng.normal(0, 0.12, 400) * np.exp(-at / (ROOM_DECAY_S * SAMPLE_RATE))
+        size = 1 << (len(waveform) + len(echo)).bit_length()
+        wet = np.fft.irfft(np.fft.rfft(waveform, size) * np.fft.rfft(echo, size), size)
+        noise = rng.normal(0, 10 ** (ROOM_NOISE_DBFS / 20), len(waveform))
+        return (wet[: len(waveform)] + noise).astype(np.float32)
+    if condition == "phone":
+        narrow = np.clip(soxr.resample(waveform, SAMPLE_RATE, PHONE_RATE), -1, 1)
+        law = np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256)
+        law = np.round(law * 127) / 127
+        line = np.sign(law) * (256 ** np.abs(law) - 1) / 255
+        heard: Waveform = soxr.resample(line.astype(np.float32), PHONE_RATE, SAMPLE_RATE)
+        return heard
+    return waveform
+
+
+def write_wave(path: Path, waveform: Waveform) -> None:
+    """16 bits, mono."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes((np.clip(waveform, -1, 1) * 32767).astype("<i2").tobytes())
+
+
+def rttm(name: str, turns: list[Turn]) -> str:
+    """Turns in NIST's format, a line each."""
+    return "".join(
+        f"SPEAKER {name} 1 {t.start:.3f} {t.end - t.start:.3f} <NA> <NA> {t.speaker} <NA> <NA>\n"
+        for t in sorted(turns, key=lambda turn: turn.start)
+    )
+
+
+def main() -> None:
+    """Build all of them, with a manifest."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("utterances", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--long-s", type=float, default=0.0, help="length of the long one")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    folders = sorted(folder for folder in options.utterances.iterdir() if folder.is_dir())
+    utterances = {
+        folder.name: [trimmed(read(path)) for path in sorted(folder.iterdir())]
+        for folder in folders
+    }
+    rows = []
+    for recipe in recipes(len(utterances), options.long_s):
+        waveform, turns = mix(utterances, recipe)
+        write_wave(options.out / f"{recipe.name}.wav", waveform)
+        (options.out / f"{recipe.name}.rttm").write_text(rttm(recipe.name, turns))
+        row = {
+            "id": recipe.name,
+            "path": f"{recipe.name}.wav",
+            "kind": "conversation",
+            "language": "en",
+            "duration_s": round(len(waveform) / SAMPLE_RATE, 3),
+            "rttm": f"{recipe.name}.rttm",
+            "speakers": sorted({turn.speaker for turn in turns}),
+        }
+        rows.append(json.dumps(row))
+        print(rows[-1])
+    (options.out / "manifest.jsonl").write_text("\n".join(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()
