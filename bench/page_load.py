@@ -18,13 +18,12 @@ from server_process import running_server
 from table import format_table
 
 INVITATION = "Drop a recording here"
-FIGURES = """() => ({
-    first_paint_ms: performance.getEntriesByName("first-contentful-paint")[0].startTime,
-    transferred_bytes: [
-        ...performance.getEntriesByType("navigation"),
-        ...performance.getEntriesByType("resource"),
-    ].reduce((sum, entry) => sum + entry.transferSize, 0),
-})"""
+FIRST_PAINT = """() => new Promise(resolve => new PerformanceObserver(
+    list => list.getEntriesByName("first-contentful-paint").forEach(e => resolve(e.startTime))
+).observe({type: "paint", buffered: true}))"""
+TRANSFERRED = """() => [
+    ...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource"),
+].reduce((sum, entry) => sum + entry.transferSize, 0)"""
 WHEN_USABLE = """text => new Promise(resolve => {
     const look = () => document.body?.innerText.includes(text)
         ? resolve(performance.now()) : requestAnimationFrame(look);
@@ -60,11 +59,14 @@ def load_once(browser: Browser, url: str) -> dict[str, Any]:
     context = browser.new_context()
     page = context.new_page()
     page.goto(url, wait_until="commit")
-    usable_ms = page.evaluate(WHEN_USABLE, INVITATION)
+    load = {
+        "usable_ms": page.evaluate(WHEN_USABLE, INVITATION),
+        "first_paint_ms": page.evaluate(FIRST_PAINT),
+    }
     page.wait_for_load_state("load")
-    figures: dict[str, Any] = page.evaluate(FIGURES)
+    load["transferred_bytes"] = page.evaluate(TRANSFERRED)
     context.close()
-    return {"usable_ms": usable_ms, **figures}
+    return load
 
 
 if __name__ == "__main__":
