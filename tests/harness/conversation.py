@@ -7,7 +7,7 @@ import numpy as np
 
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
 from harness.media import decode, wav
-from harness.speech import GERMAN, JFK
+from harness.speech import JFK, RESTAURANT
 
 PAUSE = np.zeros(SAMPLE_RATE // 2, np.float32)
 
@@ -15,7 +15,7 @@ PAUSE = np.zeros(SAMPLE_RATE // 2, np.float32)
 @cache
 def voices() -> tuple[Waveform, Waveform]:
     """A man and a woman, several seconds of each."""
-    return decode(JFK.path)[0], decode(GERMAN.path)[0]
+    return decode(JFK.path)[0], decode(RESTAURANT.path)[0]
 
 
 @cache

@@ -40,6 +40,14 @@ GERMAN = Clip(
     "Sie ist nach der Kreisstadt Weißenburg des Landkreises Weißenburg-Gunzenhausen benannt.",
 )
 
+RESTAURANT = Clip(
+    DATA / "restaurant.flac",
+    5.875,
+    "en",
+    "A book could be written about this restaurant, and then all would not be told, "
+    "for all its secrets can never be known.",
+)
+
 
 def large_set() -> list[Recording]:
     """The recordings of the large set; none where there is no such set.

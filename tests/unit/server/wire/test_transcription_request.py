@@ -295,7 +295,8 @@ def test_context_bias_is_bounded() -> None:
 @pytest.mark.parametrize("value", [{"ana": "u"}, '{"ana": "u"}', {}, "{}"])
 def test_speaker_references(value: Any) -> None:
     expected = json.loads(value) if isinstance(value, str) else value
-    assert parsed(("speaker_references", value)).speaker_references == expected
+    request = parsed(("speaker_references", value), ("diarize", True))
+    assert request.speaker_references == expected
 
 
 @pytest.mark.parametrize(
