@@ -97,6 +97,28 @@ def test_text_is_sent_while_it_is_decoded(engine_of: EngineOf, policy: DecodePol
     assert {delta.language for delta in deltas} == {"de"}
 
 
+@pytest.mark.parametrize(
+    ("options", "wanted_s"),
+    [
+        (DecodeOptions(), 30.0),
+        (DecodeOptions(language="en"), None),
+        (DecodeOptions(language_hint="en"), None),
+    ],
+    ids=["unknown", "given", "expected"],
+)
+def test_doubtful_language_is_asked_for_again_in_the_full_context(
+    engine_of: EngineOf, options: DecodeOptions, wanted_s: float | None
+) -> None:
+    """Random weights hold all languages about equally likely."""
+    engine = engine_of(GREEDY)
+    engine.join(0, Utterance(noise(3)), options)
+    decoding = engine._live[0].decoding
+    assert decoding.wanted_context_s == 15.0
+    engine.step()
+    assert decoding.wanted_context_s == wanted_s
+    drain(engine, 1)
+
+
 def test_segments_lie_in_the_utterance_in_order(engine: OpenVinoWhisper) -> None:
     hypothesis = decode(engine, noise(12.3))
     assert hypothesis.segments

@@ -13,7 +13,7 @@ import numpy as np
 
 from auricle.engines.protocol import DecodeOptions
 from auricle.engines.whisper.decoding.beam import BeamSearch
-from auricle.engines.whisper.decoding.context import Attempt, ContextPolicy
+from auricle.engines.whisper.decoding.context import FULL_CONTEXT_S, Attempt, ContextPolicy
 from auricle.engines.whisper.decoding.greedy import GreedySearch
 from auricle.engines.whisper.decoding.rules import (
     LogitRow,
@@ -38,6 +38,9 @@ from auricle.engines.whisper.window_places import CrossState
 
 SURE_OF_ANOTHER_LANGUAGE = 0.8
 """Probability from which detection overrules the recording's language so far."""
+
+SURE_OF_THE_LANGUAGE = 0.6
+"""Probability below which a language heard in a short context is asked for again in the full one."""
 
 STREAM_LAG_TOKENS = 6
 
@@ -164,6 +167,9 @@ class WindowDecoding:
             assert self._row is not None
             if not self._language:
                 self._identify(logits[self._row])
+                if self._doubts_the_language():
+                    self._listen_again(self._row)
+                    return None
                 rest = self._vocabulary.tokenizer.prompt(self._language)[1:]
                 if rest:
                     self._prompt = rest
@@ -227,6 +233,18 @@ class WindowDecoding:
         ):
             best = hint
         self._language, self._language_probability = best, probabilities[best]
+
+    def _doubts_the_language(self) -> bool:
+        """Whether to ask once more: nobody said what to expect, and the context was cut short."""
+        is_told = self._options.language is not None or self._options.language_hint is not None
+        is_short = self._attempt.context_s < FULL_CONTEXT_S
+        return not is_told and is_short and self._language_probability < SURE_OF_THE_LANGUAGE
+
+    def _listen_again(self, row: int) -> None:
+        """Begin anew with the next attempt, which has the full context."""
+        self._kernel.leave(row)
+        self._row, self._language = None, ""
+        self._try(next(self._attempts))
 
     def _begin_search(self, row: int) -> Search:
         attempt = self._attempt
