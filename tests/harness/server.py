@@ -14,8 +14,14 @@ from harness.waiting import eventually
 STOP_DEADLINE_S = 60
 KEY = "test-key-of-the-contract-tests"
 AURICLE = str(Path(sys.executable).with_name("auricle"))
-KEPT_SETTINGS = ("AURICLE_CACHE_DIR", "AURICLE_WEIGHT_SOURCES", "AURICLE_WEIGHTS_DIR")
-"""Where this machine has its weights; nothing else of the caller's settings counts."""
+KEPT_SETTINGS = (
+    "AURICLE_CACHE_DIR",
+    "AURICLE_WEIGHT_SOURCES",
+    "AURICLE_WEIGHTS_DIR",
+    "AURICLE_ENGINE",
+)
+"""Where this machine has its weights, and which engine is tested; nothing else of the caller's
+settings counts."""
 
 
 def environment(**settings: str) -> dict[str, str]:
