@@ -58,7 +58,7 @@ def join_languages(recordings: Sequence[Recording], folder: Path) -> list[Join]:
     by_language: dict[str, list[Recording]] = {}
     for recording in fitting:
         by_language.setdefault(recording.language, []).append(recording)
-    random = Random(0)
+    random = Random(1)
     order: list[Recording] = []
     while len(order) <= N_JOINS and len(by_language) > 1:
         languages = [each for each in by_language if not order or each != order[-1].language]

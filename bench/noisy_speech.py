@@ -50,8 +50,10 @@ def noisy_speech(recordings: Sequence[Recording], folder: Path) -> list[Recordin
 def mixed(speech: Waveform, background: Waveform, level_db: float) -> Waveform:
     """Both, the background `level_db` below the speech; quieter where they would be clipped."""
     gain = 10 ** (-level_db / 20) * np.sqrt(_speech_power(speech) / np.square(background).mean())
-    sum_ = speech + np.float32(gain) * background
-    return sum_ * np.float32(min(1.0, _PEAK / np.abs(sum_).max()))
+    together: Waveform = speech + np.float32(gain) * background
+    quieter = np.float32(min(1.0, _PEAK / np.abs(together).max()))
+    scaled: Waveform = together * quieter
+    return scaled
 
 
 def _clean(recordings: Sequence[Recording]) -> Iterator[Recording]:
@@ -70,7 +72,8 @@ def _clean(recordings: Sequence[Recording]) -> Iterator[Recording]:
 def _stretch(background: Waveform, n_samples: int, random: Random) -> Waveform:
     """So many samples from a drawn place on, around the end if need be."""
     at = (random.randrange(len(background)) + np.arange(n_samples)) % len(background)
-    return background[at]
+    stretch: Waveform = background[at]
+    return stretch
 
 
 def _speech_power(speech: Waveform) -> float:

@@ -20,6 +20,8 @@ class DecodePolicy:
 
     beam_size: int = 5
     beam_margin: float = 0.7
+    unsure_below: float = -0.25
+    unsure_margin: float = 3.0
     temperatures: tuple[float, ...] = (0.0, 0.4, 0.8)
     max_compression_ratio: float = 3.0
     min_mean_logprob: float = -1.0

@@ -21,6 +21,14 @@ _TIME = -1
 
 
 @dataclass(frozen=True, slots=True)
+class Unsure:
+    """Texts whose mean log-probability is `below` are followed up to another `margin`."""
+
+    below: float
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Beam:
     """A text and the kernel's row that has been fed all of it but the last token.
 
@@ -80,6 +88,7 @@ class BeamSearch:
         *,
         width: int,
         margin: float = math.inf,
+        unsure: Unsure | None = None,
         begun: Decoded | None = None,
     ) -> None:
         """Take over `row`, which has been fed the prompt; `advance` gets its logits first.
@@ -91,13 +100,15 @@ class BeamSearch:
             limits: when to end.
             width: most texts followed at once.
             margin: natural log-probability behind the best from which a text is given up.
+            unsure: when to be more patient than that, and how much.
             begun: its tokens are kept and must have been fed as well.
         """
         self._rows = rows
         self._rules = rules
         self._limits = limits
         self._width = width
-        self._margin = margin
+        self._sure_margin = margin
+        self._unsure = unsure
         first = _Beam(row, begun.tokens, begun.logprobs) if begun else _Beam(row)
         self._beams = [first]
         self._finished: list[_Finished] = []
@@ -144,6 +155,15 @@ class BeamSearch:
         for beam in self._beams:
             self._rows.leave(beam.row)
         self._beams = []
+
+    @property
+    def _margin(self) -> float:
+        """What may lie between a text and the best one at this step."""
+        unsure = self._unsure
+        if unsure is None or not self._beams or not (best := self._beams[0]).logprobs:
+            return self._sure_margin
+        is_unsure = best.total < unsure.below * len(best.logprobs)
+        return unsure.margin if is_unsure else self._sure_margin
 
     def _best_finished(self) -> float:
         return max((finished.total for finished in self._finished), default=-np.inf)

@@ -4,7 +4,6 @@ The caller encodes what `wanted_context_s` asks for and hands over logits step b
 here waits or computes for long.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -12,9 +11,10 @@ from typing import Protocol
 import numpy as np
 
 from auricle.engines.protocol import DecodeOptions
-from auricle.engines.whisper.decoding.beam import BeamSearch
+from auricle.engines.whisper.decoding.beam import BeamSearch, Unsure
 from auricle.engines.whisper.decoding.context import FULL_CONTEXT_S, Attempt, ContextPolicy
 from auricle.engines.whisper.decoding.greedy import GreedySearch
+from auricle.engines.whisper.decoding.languages import probabilities_of
 from auricle.engines.whisper.decoding.rules import (
     LogitRow,
     LogitRule,
@@ -39,7 +39,7 @@ from auricle.engines.whisper.window_places import CrossState
 SURE_OF_ANOTHER_LANGUAGE = 0.8
 """Probability from which detection overrules the recording's language so far."""
 
-SURE_OF_THE_LANGUAGE = 0.6
+SURE_OF_THE_LANGUAGE = 0.7
 """Probability below which a language heard in a short context is asked for again in the whole."""
 
 STREAM_LAG_TOKENS = 6
@@ -217,13 +217,7 @@ class WindowDecoding:
             self._detect_language(logits)
 
     def _detect_language(self, logits: LogitRow) -> None:
-        languages = self._vocabulary.config.languages
-        scores = logits[list(languages)]
-        probabilities: defaultdict[str, float] = defaultdict(float)
-        for code, share in zip(
-            languages.values(), np.exp(scores - log_sum_exp(scores)), strict=True
-        ):
-            probabilities[code] += float(share)
+        probabilities = probabilities_of(logits, self._vocabulary.config.languages)
         best = max(probabilities, key=lambda code: probabilities[code])
         hint = self._options.language_hint
         if (
@@ -263,6 +257,7 @@ class WindowDecoding:
             limits,
             width=self._policy.beam_size,
             margin=self._policy.beam_margin,
+            unsure=Unsure(self._policy.unsure_below, self._policy.unsure_margin),
             begun=self._begun,
         )
 
