@@ -10,12 +10,14 @@ class DecodePolicy:
     """Thresholds of Radford et al. 2022, section 4.5, and our own bounds.
 
     Texts are followed that are at least half as likely as the best, at most `beam_size` of them:
-    `beam_margin` is the natural logarithm of that.
+    `beam_margin` is the natural logarithm of that. While the best text is doubtful (a mean
+    log-probability under `unsure_below`), it is `unsure_margin`.
 
     A result that runs in a loop, whose text repeats itself (`compression_ratio`), or that the
     model itself holds unlikely (`mean_logprob`) is decoded again. The paper's compression
     threshold of 2.4 also hits real anaphora ("it was the best of times, it was the worst of
-    times …"); loops are found by `is_loop`, so ours can be looser.
+    times …"); loops are found by `is_loop`, so ours can be looser where the model is sure
+    (`sure_mean_logprob`), which it is of what was really said.
     """
 
     beam_size: int = 5
@@ -24,6 +26,8 @@ class DecodePolicy:
     unsure_margin: float = 3.0
     temperatures: tuple[float, ...] = (0.0, 0.4, 0.8)
     max_compression_ratio: float = 3.0
+    max_unsure_compression_ratio: float = 2.4
+    sure_mean_logprob: float = -0.5
     min_mean_logprob: float = -1.0
     max_no_speech_probability: float = 0.6
     max_tokens_per_s: float = 25.0
@@ -42,8 +46,14 @@ class DecodePolicy:
         return (
             mean_logprob >= self.min_mean_logprob
             and not is_loop(tokens)
-            and compression_ratio(text) <= self.max_compression_ratio
+            and not self.repeats(text, mean_logprob)
         )
+
+    def repeats(self, text: str, mean_logprob: float) -> bool:
+        """Whether a text repeats itself more than speech does."""
+        is_sure = mean_logprob >= self.sure_mean_logprob
+        most = self.max_compression_ratio if is_sure else self.max_unsure_compression_ratio
+        return compression_ratio(text) > most
 
     def is_silence(self, no_speech_probability: float, mean_logprob: float) -> bool:
         """Whether the model itself says that nobody spoke."""

@@ -295,17 +295,26 @@ class WindowDecoding:
 
     def _believes(self, decoded: Decoded) -> bool:
         tokens = self._vocabulary.tokenizer.text_tokens(decoded.tokens)
-        text = self._vocabulary.tokenizer.decode(tokens)
-        return self._policy.believes(tokens, text, decoded.mean_logprob)
+        return self._policy.believes(tokens, self._text(decoded), decoded.mean_logprob)
+
+    def _text(self, decoded: Decoded) -> str:
+        tokenizer = self._vocabulary.tokenizer
+        return tokenizer.decode(tokenizer.text_tokens(decoded.tokens))
 
     def _best(self) -> Decoded:
-        """The likeliest of the attempts that end; of one that loops, the first round.
+        """The likeliest of the attempts that end and do not repeat; of a loop, the first round.
 
         Only attempts that begin with what the reader already has can be it.
         """
         eot, n_sent = self._vocabulary.tokenizer.eot, len(self._sent)
         results = [each for each in self._results if each.tokens[:n_sent] == tuple(self._sent)]
-        ending = [each for each in results if looping_from(each.tokens, eot) is None]
+        ending = [
+            each
+            for each in results
+            if looping_from(each.tokens, eot) is None
+            and not each.is_cut
+            and not self._policy.repeats(self._text(each), each.mean_logprob)
+        ]
         best = max(ending or results, key=lambda decoded: decoded.mean_logprob)
         end = looping_from(best.tokens, eot)
         if end is None:
