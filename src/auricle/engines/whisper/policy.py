@@ -30,6 +30,7 @@ class DecodePolicy:
     sure_mean_logprob: float = -0.5
     min_mean_logprob: float = -1.0
     max_no_speech_probability: float = 0.6
+    sure_no_speech_probability: float = 0.8
     max_tokens_per_s: float = 25.0
     max_tokens: int = 224
 
@@ -56,7 +57,9 @@ class DecodePolicy:
         return compression_ratio(text) > most
 
     def is_silence(self, no_speech_probability: float, mean_logprob: float) -> bool:
-        """Whether the model itself says that nobody spoke."""
+        """Whether the model itself says that nobody spoke; the surer, the less a text counts."""
+        if no_speech_probability > self.sure_no_speech_probability:
+            return mean_logprob < self.sure_mean_logprob
         return (
             no_speech_probability > self.max_no_speech_probability
             and mean_logprob < self.min_mean_logprob

@@ -56,3 +56,11 @@ def test_what_repeats_is_believed_only_of_a_sure_model() -> None:
     tokens = list(range(60))
     assert POLICY.believes(tokens, refrain, mean_logprob=-0.2)
     assert not POLICY.believes(tokens, refrain, mean_logprob=-0.8)
+
+
+def test_a_model_sure_of_silence_must_be_sure_of_its_text() -> None:
+    assert not POLICY.is_silence(0.5, -2.0)
+    assert POLICY.is_silence(0.7, -1.2)
+    assert not POLICY.is_silence(0.7, -0.8)
+    assert POLICY.is_silence(0.9, -0.8)
+    assert not POLICY.is_silence(0.9, -0.3)

@@ -20,19 +20,14 @@ class ContextPolicy:
     """The context of an utterance: its length and `margin_s`, at least `floor_s`, at most 30 s.
 
     The encoder's work falls faster than the context. Below about 10 s Whisper loops, and a few
-    words are lost below 20 s: `docs/benchmarks.md` has both sides of the bargain. What is shorter
-    than `brief_s` has all of it: so little speech says least about its language, and a name in a
-    command counts most.
+    words are lost below 20 s: `docs/benchmarks.md` has both sides of the bargain.
     """
 
     floor_s: float = 15.0
     margin_s: float = 1.0
-    brief_s: float = 3.5
 
     def context_s(self, duration_s: float) -> float:
         """Seconds of context for so many seconds of speech."""
-        if duration_s < self.brief_s:
-            return FULL_CONTEXT_S
         return min(FULL_CONTEXT_S, max(self.floor_s, duration_s + self.margin_s))
 
     def attempts(self, temperatures: Sequence[float], duration_s: float) -> Iterator[Attempt]:
