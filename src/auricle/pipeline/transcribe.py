@@ -188,6 +188,7 @@ class Transcriber:
             language_hint=recording.hint,
             temperature=options.temperature,
             words=options.granularity == "word",
+            context_bias=options.context_bias,
         )
         started_s = time.monotonic()
         utterance = Utterance(window.waveform)
