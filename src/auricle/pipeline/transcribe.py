@@ -185,6 +185,7 @@ class Transcriber:
             language_hint=hint,
             temperature=options.temperature,
             words=options.granularity == "word",
+            context_bias=options.context_bias,
         )
         started_s = time.monotonic()
         utterance = Utterance(window.waveform, window.speech_s)

@@ -6,12 +6,44 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class BiasStrength:
+    """What the tokens of an expected phrase add to a text, in natural log-probability."""
+
+    first: float = 0.5
+    following: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """While the mean log-probability of the best text is `below`, others may be `margin` behind."""
+
+    below: float
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """Texts followed at once, and how far they may be behind the best (log-probability)."""
+
+    width: int
+    margin: float
+    unsure: Unsure | None = None
+
+    def margin_behind(self, logprobs: Sequence[float]) -> float:
+        """The margin, given the log-probabilities of the best text's tokens."""
+        unsure = self.unsure
+        is_unsure = unsure is not None and sum(logprobs) < unsure.below * len(logprobs)
+        return unsure.margin if unsure is not None and is_unsure else self.margin
+
+
+@dataclass(frozen=True, slots=True)
 class DecodePolicy:
     """Thresholds of Radford et al. 2022, section 4.5, and our own bounds.
 
     Texts are followed that are at least half as likely as the best, at most `beam_size` of them:
-    `beam_margin` is the natural logarithm of that. While the best text is doubtful (a mean
-    log-probability under `unsure_below`), it is `unsure_margin`.
+    `beam_margin` is the natural logarithm of that; while the best text is in doubt, `unsure` says
+    otherwise. `begun_phrases` are the texts in the middle of an expected phrase that are followed
+    beside them.
 
     A result that runs in a loop, whose text repeats itself (`compression_ratio`), or that the
     model itself holds unlikely (`mean_logprob`) is decoded again. The paper's compression
@@ -22,8 +54,9 @@ class DecodePolicy:
 
     beam_size: int = 5
     beam_margin: float = 0.7
-    unsure_below: float = -0.25
-    unsure_margin: float = 3.0
+    unsure: Unsure = Unsure(-0.25, 3.0)
+    begun_phrases: Beam = Beam(4, 3.0)
+    bias: BiasStrength = BiasStrength()
     temperatures: tuple[float, ...] = (0.0, 0.4, 0.8)
     max_compression_ratio: float = 3.0
     max_unsure_compression_ratio: float = 2.4
@@ -37,6 +70,16 @@ class DecodePolicy:
     def token_cap(self, duration_s: float) -> int:
         """Tokens a window of that much speech can plausibly need."""
         return min(self.max_tokens, 24 + round(self.max_tokens_per_s * duration_s))
+
+    @property
+    def beam(self) -> Beam:
+        """The texts that are followed."""
+        return Beam(self.beam_size, self.beam_margin, self.unsure)
+
+    @property
+    def widest_beam(self) -> int:
+        """Most texts that one window follows at once."""
+        return self.beam_size + self.begun_phrases.width
 
     def attempts(self, temperature: float | None) -> tuple[float, ...]:
         """Temperatures to try, in order, until a result is believed; 0 is beam search."""

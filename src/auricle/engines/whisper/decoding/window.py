@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from auricle.engines.protocol import DecodeOptions
-from auricle.engines.whisper.decoding.beam import BeamSearch, Unsure
+from auricle.engines.whisper.decoding.beam import BeamSearch, Biased
 from auricle.engines.whisper.decoding.context import FULL_CONTEXT_S, Attempt, ContextPolicy
 from auricle.engines.whisper.decoding.greedy import GreedySearch
 from auricle.engines.whisper.decoding.languages import probabilities_of
@@ -24,6 +24,7 @@ from auricle.engines.whisper.decoding.rules import (
 )
 from auricle.engines.whisper.decoding.search import (
     Decoded,
+    Favouring,
     Rows,
     Search,
     SearchLimits,
@@ -64,12 +65,11 @@ class Vocabulary:
     tokenizer: WhisperTokenizer
     config: GenerationConfig
 
-    def rules(self, last_s: float, extra: Sequence[LogitRule]) -> list[LogitRule]:
-        """The rules of a window with timestamps up to `last_s`; `extra` come first."""
+    def rules(self, last_s: float) -> list[LogitRule]:
+        """The rules of a window with timestamps up to `last_s`."""
         tokenizer = self.tokenizer
         never = (*self.config.suppressed, *self._control_tokens())
         return [
-            *extra,
             SuppressTokens(never),
             SuppressAtBegin(self.config.suppressed_at_begin),
             TimestampRules(
@@ -108,14 +108,14 @@ class WindowDecoding:
         *,
         options: DecodeOptions,
         duration_s: float,
-        extra_rules: Sequence[LogitRule] = (),
+        bias: Favouring | None = None,
     ) -> None:
         self._kernel = kernel
         self._vocabulary = vocabulary
         self._policy = policy
         self._options = options
         self._duration_s = duration_s
-        self._extra_rules = extra_rules
+        self._bias = bias
         self._attempts = context.attempts(policy.attempts(options.temperature), duration_s)
         self._attempt: Attempt = next(self._attempts)
         self._state: CrossState | None = None
@@ -242,23 +242,28 @@ class WindowDecoding:
 
     def _begin_search(self, row: int) -> Search:
         attempt = self._attempt
-        rules = self._vocabulary.rules(attempt.context_s, self._extra_rules)
+        rules = self._vocabulary.rules(attempt.context_s)
         limits = SearchLimits(
             self._vocabulary.tokenizer.eot, self._policy.token_cap(self._duration_s)
         )
-        if attempt.temperature > 0 or self._policy.beam_size == 1:
+        if attempt.temperature > 0 or (self._policy.beam_size == 1 and self._bias is None):
             return GreedySearch(
-                self._kernel, row, rules, limits, temperature=attempt.temperature, begun=self._begun
+                self._kernel,
+                row,
+                rules,
+                limits,
+                temperature=attempt.temperature,
+                begun=self._begun,
+                bias=self._bias,
             )
         return BeamSearch(
             self._kernel,
             row,
             rules,
             limits,
-            width=self._policy.beam_size,
-            margin=self._policy.beam_margin,
-            unsure=Unsure(self._policy.unsure_below, self._policy.unsure_margin),
+            beam=self._policy.beam,
             begun=self._begun,
+            bias=Biased(self._bias, self._policy.begun_phrases) if self._bias else None,
         )
 
     def _conclude(self, search: Search, decoded: Decoded) -> WindowResult | None:
