@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from auricle.audio.log_mel import FRAMES_PER_S, log_mel
+from auricle.audio.log_mel import FRAMES_PER_S, LogMel, log_mel
 from auricle.engines.protocol import (
     DecodeEvent,
     DecodeOptions,
@@ -26,7 +26,7 @@ from auricle.engines.whisper.decoding.window import Vocabulary, WindowDecoding, 
 from auricle.engines.whisper.encode_queue import SHORT_S, EncodeQueue
 from auricle.engines.whisper.generation_config import GenerationConfig
 from auricle.engines.whisper.graphs.compiling import GraphOptions
-from auricle.engines.whisper.kernel import Kernel, KernelLimits
+from auricle.engines.whisper.kernel import Encoding, Kernel, KernelLimits
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
 from auricle.engines.whisper.self_check import SELF_CHECK_WINDOWS, self_check
@@ -49,11 +49,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Live:
-    """An utterance that joined and has no result yet."""
+    """An utterance that joined and has no result yet; `encoding` while it is being encoded."""
 
     utterance: Utterance
     options: DecodeOptions
     decoding: WindowDecoding = field(repr=False)
+    encoding: Encoding | None = field(default=None, repr=False)
 
 
 def _affordable(slots: int, dims: WhisperDims, options: GraphOptions) -> int:
@@ -66,7 +67,7 @@ def _affordable(slots: int, dims: WhisperDims, options: GraphOptions) -> int:
 class OpenVinoWhisper:
     """Any Whisper size, from CTranslate2's or Hugging Face's files; see `Engine`.
 
-    A step encodes at most one window and feeds every other utterance one token, so an
+    A step encodes at most a stage of one window and feeds every other utterance one token, so an
     utterance that joins does not wait for those before it to end.
     """
 
@@ -143,7 +144,7 @@ class OpenVinoWhisper:
             self._drop(key)
 
     def step(self) -> list[tuple[int, DecodeEvent]]:
-        """Encode at most one window, and advance those that are encoded by a token."""
+        """Encode at most a stage of one window, and advance those that are encoded by a token."""
         try:
             self._encode_next()
             return self._advance()
@@ -158,15 +159,25 @@ class OpenVinoWhisper:
 
     def _encode_next(self) -> None:
         decoding_s = [live.utterance.duration_s for _, live in self._encoded()]
-        key = self._unencoded.pop(decoding_s)
+        key = self._unencoded.choose(decoding_s)
         if key is None:
             return
         live = self._live[key]
+        if live.encoding is None:
+            live.encoding = self._kernel.begin(self._mel(live))
+        encoding, live.encoding = live.encoding, None  # if it fails, its place is free already
+        state = self._kernel.advance(encoding)
+        if state is None:
+            live.encoding = encoding
+        else:
+            self._unencoded.discard(key)
+            live.decoding.encoded(state)
+
+    def _mel(self, live: _Live) -> LogMel:
         context_s = live.decoding.wanted_context_s
         assert context_s is not None
         n_frames = 2 * round(context_s * FRAMES_PER_S / 2)
-        mel = log_mel(live.utterance.waveform, self._kernel.dims.n_mels, n_frames)
-        live.decoding.encoded(self._kernel.encode(mel))
+        return log_mel(live.utterance.waveform, self._kernel.dims.n_mels, n_frames)
 
     def _encoded(self) -> list[tuple[int, _Live]]:
         return [(key, live) for key, live in self._live.items() if key not in self._unencoded]
@@ -204,7 +215,10 @@ class OpenVinoWhisper:
         return ready if self._n_mixed_steps % LONG_EVERY == 0 else short
 
     def _drop(self, key: int) -> None:
-        self._live.pop(key).decoding.close()
+        live = self._live.pop(key)
+        live.decoding.close()
+        if live.encoding is not None:
+            self._kernel.release(live.encoding.state)
         self._unencoded.discard(key)
 
     def _fail_all(self, error: EngineFailed) -> list[tuple[int, DecodeEvent]]:
