@@ -100,7 +100,7 @@ class Transcriber:
         recording = _Recording()
         assembly = TranscriptAssembly(
             announce_language=options.language is None,
-            keep_segments=options.granularity is not None,
+            granularity=options.granularity,
         )
 
         def work(index: int, window: Window) -> AsyncGenerator[Delta | _Heard, None]:
@@ -137,7 +137,7 @@ class Transcriber:
             if isinstance(block, RecordingEnd):
                 recording.end = block
                 break
-            packer.add_audio(block.waveform)
+            packer.add_audio(block.waveform, block.speech)
             for span in segmenter.feed(block.speech):
                 for window in packer.add_span(span):
                     yield window
@@ -187,7 +187,7 @@ class Transcriber:
             language=options.language,
             language_hint=recording.hint,
             temperature=options.temperature,
-            words=options.granularity == "word",
+            words=options.granularity is not None,
         )
         started_s = time.monotonic()
         utterance = Utterance(window.waveform)
