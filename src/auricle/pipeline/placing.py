@@ -21,11 +21,7 @@ def place_words(window: Window, words: Iterable[Word], not_before_s: float) -> l
         words: on the window's clock.
         not_before_s: where the words before them ended, in seconds of the recording.
     """
-    pauses = [
-        (pause.start / SAMPLE_RATE, pause.end / SAMPLE_RATE)
-        for piece in window.pieces
-        for pause in piece.pauses
-    ]
+    pauses = [(pause.start / SAMPLE_RATE, pause.end / SAMPLE_RATE) for pause in window.pauses]
     placed: list[Word] = []
     clock_s = not_before_s
     for word in words:

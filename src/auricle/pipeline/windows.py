@@ -8,6 +8,7 @@ as continuous speech, wastes little and costs no words. Windows end in pauses.
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -73,6 +74,18 @@ class Window:
     def duration_s(self) -> float:
         """Its own length, in seconds."""
         return len(self.waveform) / SAMPLE_RATE
+
+    @property
+    def pauses(self) -> list[Span]:
+        """Pauses of the recording in it, apart from each other; what it leaves out is one too."""
+        left_out = [Span(a.end, b.start) for a, b in pairwise(self.pieces) if a.end < b.start]
+        pauses: list[Span] = []
+        for pause in sorted([*left_out, *(p for piece in self.pieces for p in piece.pauses)]):
+            if pauses and pause.start <= pauses[-1].end:
+                pauses[-1] = Span(pauses[-1].start, pause.end)
+            else:
+                pauses.append(pause)
+        return pauses
 
     def to_recording_s(self, seconds: float, *, is_end: bool = False) -> float:
         """A time in the window as a time of the recording.
