@@ -11,6 +11,7 @@ from auricle.scoring.text import normalize_basic
 from harness.media_host import MediaHost
 from harness.server import AURICLE, KEY, Server, environment
 from harness.speech import ASK_NOT, JFK
+from harness.transcribe import post
 
 Ended = subprocess.CompletedProcess[str]
 Transcribe = Callable[..., Ended]
@@ -64,6 +65,18 @@ def test_json(transcribe: Transcribe) -> None:
     assert normalize_basic(document["text"]) == ASK_NOT.words
     assert document["language"] == "en"
     assert document["segments"][0]["end"] <= ASK_NOT.duration_s
+
+
+def test_words_are_the_servers_own_in_segments(transcribe: Transcribe, server: Server) -> None:
+    document = json.loads(transcribe("--format", "json", "--words", str(JFK.path)).stdout)
+    with server.client() as client:
+        answer = post(client, JFK.path, timestamp_granularities="word").json()
+    words = [word for segment in document["segments"] for word in segment["words"]]
+    keys = ("text", "start", "end", "score")
+    assert [[w[k] for k in keys] for w in words] == [
+        [w[k] for k in keys] for w in answer["segments"]
+    ]
+    assert " ".join(segment["text"] for segment in document["segments"]) == document["text"]
 
 
 @pytest.mark.parametrize(
