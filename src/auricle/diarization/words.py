@@ -114,9 +114,9 @@ def _given(segment: Segment, turn: Turn | None, names: Sequence[str]) -> Segment
 
 
 def _reaching(labelled: Sequence[tuple[Segment, Turn | None]]) -> list[Segment]:
-    """The segments, the outer ones of a turn reaching to its edges, where nobody is in the way.
+    """The segments without gaps inside a turn, the outer ones reaching to its edges.
 
-    A turn's edges are heard in the sound, a word's are guessed with the text.
+    Nobody else is in the way: whose turn it is speaks on after a pause.
     """
     reaching: list[Segment] = []
     for i, (segment, turn) in enumerate(labelled):
@@ -126,7 +126,9 @@ def _reaching(labelled: Sequence[tuple[Segment, Turn | None]]) -> list[Segment]:
             if last_turn != turn and 0 < start - turn.start <= MAX_EDGE_S:
                 start = max(turn.start, reaching[-1].end if last else 0.0)
             following, next_turn = labelled[i + 1] if i + 1 < len(labelled) else (None, None)
-            if next_turn != turn and 0 < turn.end - end <= MAX_EDGE_S:
+            if following and next_turn == turn:
+                end = following.start
+            elif 0 < turn.end - end <= MAX_EDGE_S:
                 end = min(turn.end, following.start if following else turn.end)
         start = min(start, segment.start)
         reaching.append(replace(segment, start=start, end=max(end, segment.end)))

@@ -70,3 +70,10 @@ def test_a_segment_without_words_is_whole() -> None:
 def test_without_turns_nobody_speaks() -> None:
     said = segment(("hello", 0.0, 1.0))
     assert label_segments([said], (), ()) == [said]
+
+
+def test_a_pause_inside_a_turn_belongs_to_its_speaker() -> None:
+    said = [segment(("Yes.", 0.3, 0.8)), segment(("Go", 1.4, 1.6), ("on.", 1.6, 1.9))]
+    found = labelled(*said)
+    assert [(s.text, s.start, s.end) for s in found] == [("Yes.", 0.0, 1.4), ("Go on.", 1.4, 2.0)]
+    assert [(w.start, w.end) for s in found for w in s.words][0] == (0.3, 0.8)
