@@ -76,4 +76,4 @@ def test_a_pause_inside_a_turn_belongs_to_its_speaker() -> None:
     said = [segment(("Yes.", 0.3, 0.8)), segment(("Go", 1.4, 1.6), ("on.", 1.6, 1.9))]
     found = labelled(*said)
     assert [(s.text, s.start, s.end) for s in found] == [("Yes.", 0.0, 1.4), ("Go on.", 1.4, 2.0)]
-    assert [(w.start, w.end) for s in found for w in s.words][0] == (0.3, 0.8)
+    assert (found[0].words[0].start, found[0].words[0].end) == (0.3, 0.8)
