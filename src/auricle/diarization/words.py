@@ -15,6 +15,8 @@ LATE_S = 0.1
 """Words are given this much later than their times say: those begin with the pause before."""
 MAX_EDGE_S = 0.5
 """The first and last segment of a turn that come this near to its edge reach to it."""
+MAX_STRAY_WORDS, MIN_MAIN_SHARE = 5, 0.6
+"""So many words at a sentence's edge follow the turn that has this share of it."""
 MAX_DISTANCE_S = 1.0
 """A word outside all turns belongs to a turn this near, else to the one before."""
 
@@ -65,11 +67,30 @@ def label_segments(
             labelled.append((_given(segment, turn, names), turn))
             continue
         found = [(word, _turn_of(word, finder)) for word in segment.words]
-        runs = [list(run) for _, run in groupby(found, key=lambda pair: pair[1])]
+        runs = _settled([list(run) for _, run in groupby(found, key=lambda pair: pair[1])])
         parts = _split(segment, [tuple(word for word, _ in run) for run in runs])
         for part, run in zip(parts, runs, strict=True):
             labelled.append((_given(part, run[0][1], names), run[0][1]))
     return _reaching(labelled)
+
+
+_Run = list[tuple[Word, Turn | None]]
+
+
+def _settled(runs: list[_Run]) -> list[_Run]:
+    """The runs of a sentence, without the few words at its edges that are another turn's.
+
+    Turns change where sentences do: one that begins a word too late, or too early, would else
+    take words of its neighbour.
+    """
+    main = max(runs, key=len)
+    at = runs.index(main)
+    strays = [run for i, run in enumerate(runs) if i != at]
+    if len(main) < MIN_MAIN_SHARE * sum(map(len, runs)):
+        return runs
+    if any(len(run) > MAX_STRAY_WORDS for run in strays) or at > 1 or at < len(runs) - 2:
+        return runs
+    return [[(word, main[0][1]) for run in runs for word, _ in run]]
 
 
 def _turn_of(word: Word, finder: TurnFinder) -> Turn | None:
@@ -94,13 +115,19 @@ def _split(segment: Segment, runs: Sequence[tuple[Word, ...]]) -> list[Segment]:
 
 
 def _given(segment: Segment, turn: Turn | None, names: Sequence[str]) -> Segment:
-    """The segment and its words with their speaker, and without the silence around the turn."""
+    """The segment and its words with their speaker, and without the silence around the turn.
+
+    A word that lies outside as a whole keeps its time.
+    """
     if turn is None:
         return segment
     name = names[turn.speaker]
+    first, last = (segment.words or (segment,))[0], (segment.words or (segment,))[-1]
     start, end = segment.start, segment.end
-    if start < turn.end and end > turn.start:
-        start, end = max(start, turn.start), min(end, turn.end)
+    if turn.start < first.end:
+        start = max(start, turn.start)
+    if turn.end > last.start:
+        end = min(end, turn.end)
     words = tuple(
         replace(
             word,

@@ -58,7 +58,7 @@ def test_a_word_that_swallowed_a_pause_counts_by_its_beginning() -> None:
 
 
 def test_outside_all_turns_a_near_one_counts_or_the_last_speaker() -> None:
-    found = labelled(segment(("late", 4.5, 4.8), ("later", 6.5, 6.8), ("soon", 8.2, 8.5)))
+    found = labelled(segment(("late", 4.5, 4.8), ("later", 6.5, 6.8)), segment(("soon", 8.2, 8.5)))
     assert [(s.text, s.speaker) for s in found] == [("late later", "ben"), ("soon", "anna")]
 
 
@@ -77,3 +77,17 @@ def test_a_pause_inside_a_turn_belongs_to_its_speaker() -> None:
     found = labelled(*said)
     assert [(s.text, s.start, s.end) for s in found] == [("Yes.", 0.0, 1.4), ("Go on.", 1.4, 2.0)]
     assert (found[0].words[0].start, found[0].words[0].end) == (0.3, 0.8)
+
+
+def test_a_sentence_keeps_the_few_words_that_another_turn_has_of_it() -> None:
+    late = segment(
+        ("Well", 1.2, 1.5),
+        ("so", 1.5, 2.0),
+        ("we", 2.1, 2.4),
+        ("all", 2.4, 2.9),
+        ("say.", 2.9, 3.9),
+    )
+    found = labelled(late)
+    assert [(s.text, s.speaker) for s in found] == [(late.text, "ben")]
+    times = [(word.start, word.end) for word in found[0].words]
+    assert times == [(word.start, word.end) for word in late.words]
