@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from auricle.diarization.turns import Turn
@@ -67,14 +67,23 @@ def label_segments(
             labelled.append((_given(segment, turn, names), turn))
             continue
         found = [(word, _turn_of(word, finder)) for word in segment.words]
-        runs = _settled([list(run) for _, run in groupby(found, key=lambda pair: pair[1])])
-        parts = _split(segment, [tuple(word for word, _ in run) for run in runs])
-        for part, run in zip(parts, runs, strict=True):
-            labelled.append((_given(part, run[0][1], names), run[0][1]))
+        runs = [
+            _Run(tuple(word for word, _ in run), turn)
+            for turn, run in groupby(found, key=lambda pair: pair[1])
+        ]
+        runs = _settled(runs)
+        for part, run in zip(_split(segment, [r.words for r in runs]), runs, strict=True):
+            labelled.append((_given(part, run.turn, names, run.beyond), run.turn))
     return _reaching(labelled)
 
 
-_Run = list[tuple[Word, Turn | None]]
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Words of one turn; those `beyond` it were heard in a turn beside it."""
+
+    words: tuple[Word, ...]
+    turn: Turn | None
+    beyond: tuple[Word, ...] = ()
 
 
 def _settled(runs: list[_Run]) -> list[_Run]:
@@ -83,14 +92,15 @@ def _settled(runs: list[_Run]) -> list[_Run]:
     Turns change where sentences do: one that begins a word too late, or too early, would else
     take words of its neighbour.
     """
-    main = max(runs, key=len)
+    main = max(runs, key=lambda run: len(run.words))
     at = runs.index(main)
-    strays = [run for i, run in enumerate(runs) if i != at]
-    if len(main) < MIN_MAIN_SHARE * sum(map(len, runs)):
+    strays = [run for run in runs if run is not main]
+    if len(main.words) < MIN_MAIN_SHARE * sum(len(run.words) for run in runs):
         return runs
-    if any(len(run) > MAX_STRAY_WORDS for run in strays) or at > 1 or at < len(runs) - 2:
+    if any(len(run.words) > MAX_STRAY_WORDS for run in strays) or at > 1 or at < len(runs) - 2:
         return runs
-    return [[(word, main[0][1]) for run in runs for word, _ in run]]
+    words = tuple(word for run in runs for word in run.words)
+    return [_Run(words, main.turn, tuple(word for run in strays for word in run.words))]
 
 
 def _turn_of(word: Word, finder: TurnFinder) -> Turn | None:
@@ -114,20 +124,18 @@ def _split(segment: Segment, runs: Sequence[tuple[Word, ...]]) -> list[Segment]:
     ]
 
 
-def _given(segment: Segment, turn: Turn | None, names: Sequence[str]) -> Segment:
-    """The segment and its words with their speaker, and without the silence around the turn.
-
-    A word that lies outside as a whole keeps its time.
-    """
+def _given(
+    segment: Segment, turn: Turn | None, names: Sequence[str], beyond: Sequence[Word] = ()
+) -> Segment:
+    """The segment and its words with their speaker, and without the silence around the turn."""
     if turn is None:
         return segment
     name = names[turn.speaker]
-    first, last = (segment.words or (segment,))[0], (segment.words or (segment,))[-1]
     start, end = segment.start, segment.end
-    if turn.start < first.end:
-        start = max(start, turn.start)
-    if turn.end > last.start:
-        end = min(end, turn.end)
+    first = min([turn.start, *(word.start for word in beyond)])
+    last = max([turn.end, *(word.end for word in beyond)])
+    if start < last and end > first:
+        start, end = max(start, first), min(end, last)
     words = tuple(
         replace(
             word,
@@ -153,7 +161,7 @@ def _reaching(labelled: Sequence[tuple[Segment, Turn | None]]) -> list[Segment]:
             if last_turn != turn and 0 < start - turn.start <= MAX_EDGE_S:
                 start = max(turn.start, reaching[-1].end if last else 0.0)
             following, next_turn = labelled[i + 1] if i + 1 < len(labelled) else (None, None)
-            if following and next_turn == turn:
+            if following and next_turn == turn and following.start <= turn.end:
                 end = following.start
             elif 0 < turn.end - end <= MAX_EDGE_S:
                 end = min(turn.end, following.start if following else turn.end)
