@@ -161,10 +161,14 @@ def _reaching(labelled: Sequence[tuple[Segment, Turn | None]]) -> list[Segment]:
             if last_turn != turn and 0 < start - turn.start <= MAX_EDGE_S:
                 start = max(turn.start, reaching[-1].end if last else 0.0)
             following, next_turn = labelled[i + 1] if i + 1 < len(labelled) else (None, None)
-            if following and next_turn == turn and following.start <= turn.end:
+            if following and next_turn == turn and _covers(turn, end, following.start):
                 end = following.start
             elif 0 < turn.end - end <= MAX_EDGE_S:
                 end = min(turn.end, following.start if following else turn.end)
         start = min(start, segment.start)
         reaching.append(replace(segment, start=start, end=max(end, segment.end)))
     return reaching
+
+
+def _covers(turn: Turn, start: float, end: float) -> bool:
+    return turn.start <= start and end <= turn.end

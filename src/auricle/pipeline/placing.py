@@ -12,6 +12,10 @@ from auricle.audio.waveform import SAMPLE_RATE
 from auricle.pipeline.windows import Window
 from auricle.transcript.model import Word
 
+MAX_WORD_S, MAX_CHARACTER_S = 2.0, 0.25
+"""Longest word, whatever its text, and for each of its characters: what seems longer swallowed a
+noise, or somebody else's speech."""
+
 
 def place_words(window: Window, words: Iterable[Word], not_before_s: float) -> list[Word]:
     """The words on the recording's clock, in order and inside the window.
@@ -28,6 +32,7 @@ def place_words(window: Window, words: Iterable[Word], not_before_s: float) -> l
         start_s = window.to_recording_s(word.start)
         end_s = max(start_s, window.to_recording_s(word.end, is_end=True))
         start_s, end_s = without_pauses(start_s, end_s, pauses)
+        end_s = min(end_s, start_s + max(MAX_WORD_S, MAX_CHARACTER_S * len(word.text)))
         start_s = max(start_s, clock_s)
         clock_s = end_s = max(start_s, end_s)
         placed.append(replace(word, start=start_s, end=end_s))

@@ -91,3 +91,14 @@ def test_a_sentence_keeps_the_few_words_that_another_turn_has_of_it() -> None:
     assert [(s.text, s.speaker) for s in found] == [(late.text, "ben")]
     times = [(word.start, word.end) for word in found[0].words]
     assert times == [(word.start, word.end) for word in late.words]
+
+
+def test_a_pause_outside_the_turn_belongs_to_nobody() -> None:
+    found = labelled(
+        segment(("Far", 5.0, 5.3)), segment(("near.", 8.5, 8.8)), segment(("In.", 9.1, 9.8))
+    )
+    assert [(s.speaker, s.start, s.end) for s in found] == [
+        ("anna", 5.0, 5.3),
+        ("anna", 8.5, 8.8),
+        ("anna", 9.1, 10.0),
+    ]

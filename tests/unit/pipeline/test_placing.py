@@ -50,6 +50,13 @@ def test_the_pause_that_a_window_leaves_out_is_in_no_word() -> None:
     assert [(word.start, word.end) for word in words] == [(1.0, 1.5), (8.5, 9.5)]
 
 
+def test_a_word_is_not_longer_than_words_are() -> None:
+    ours = window((0, 10), pauses=[])
+    long_word, sentence = place_words(ours, [Word("it", 1, 6), Word("a " * 20, 6, 10)], 0.0)
+    assert (long_word.start, long_word.end) == (1, 3)
+    assert (sentence.start, sentence.end) == (6, 10)
+
+
 times = st.lists(st.floats(0, 6), max_size=12)
 
 
