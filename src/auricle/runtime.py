@@ -16,11 +16,13 @@ from auricle.errors import NotSupported
 from auricle.frontend.pool import Block, FrontEndPool, RecordingEnd
 from auricle.pipeline.options import TranscribeOptions
 from auricle.pipeline.speakers import SpeakerListener, learn_voice, with_speakers
+from auricle.pipeline.spelling import with_spelling
 from auricle.pipeline.transcribe import Transcriber
 from auricle.scheduling.backlog import Backlog
 from auricle.scheduling.scheduler import Scheduler
 from auricle.settings import Settings
 from auricle.transcript.events import TranscriptEvent
+from auricle.transcript.spelling import Spelling
 from auricle.weights.card import Feature, ModelCard, card_of
 from auricle.weights.progress import Progress
 from auricle.weights.store import ModelStore
@@ -78,6 +80,7 @@ class Runtime:
         self._transcriber: Transcriber | None = None
         self._stack = AsyncExitStack()
         self._languages: frozenset[str] = frozenset()
+        self._features = FEATURES
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -87,6 +90,8 @@ class Runtime:
             await asyncio.gather(self._front_end.start(), self._scheduler.start())
             info = self._scheduler.info
             self._languages = frozenset(info.languages)
+            if info.context_bias:
+                self._features = FEATURES | {Feature.CONTEXT_BIAS}
             slots = info.slots * self._settings.workers
             self._transcriber = Transcriber(
                 self._scheduler.submit, max_in_flight=slots + EXTRA_WINDOWS_IN_FLIGHT
@@ -111,7 +116,7 @@ class Runtime:
         return self._card(model_id) if self._row.answers_to(model_id) else None
 
     def _card(self, name: str) -> ModelCard:
-        return replace(card_of(self._row, name), features=FEATURES)
+        return replace(card_of(self._row, name), features=self._features)
 
     def is_ready(self) -> bool:
         """See `TranscriptionService`: a worker is ready only after a real inference."""
@@ -142,11 +147,29 @@ class Runtime:
                 f"{', '.join(sorted(self._languages))}",
                 param="language",
             )
-        transcribe = self._with_speakers if options.diarize else self._transcriber.transcribe
+        if options.context_bias and Feature.CONTEXT_BIAS not in self._features:
+            raise NotSupported(
+                f"context_bias: engine {self._scheduler.info.name} cannot be told what to expect",
+                param="context_bias",
+            )
+        transcribe = self._with_speakers if options.diarize else self._spelt
         blocks = self._backlog.meter(self._front_end.read(recording))
         async with aclosing(blocks), aclosing(transcribe(blocks, options, ticket)) as events:
             async for event in events:
                 yield event
+
+    def _spelt(
+        self,
+        blocks: AsyncIterable[Block | RecordingEnd],
+        options: TranscribeOptions,
+        ticket: Ticket,
+    ) -> AsyncGenerator[TranscriptEvent, None]:
+        """As `Transcriber.transcribe`, the caller's phrases spelt as the caller gave them."""
+        assert self._transcriber is not None  # noqa: S101 (entered)
+        events = self._transcriber.transcribe(blocks, options, ticket)
+        if not options.context_bias:
+            return events
+        return with_spelling(events, Spelling(options.context_bias))
 
     async def _with_speakers(
         self,
@@ -155,7 +178,6 @@ class Runtime:
         ticket: Ticket,
     ) -> AsyncGenerator[TranscriptEvent, None]:
         """As `Transcriber.transcribe`, with words heard beside it by the diarizers."""
-        assert self._transcriber is not None  # noqa: S101 (entered)
         known = {
             reference.name: await learn_voice(
                 reference.name, self._front_end.read(reference.recording), self._diarizers
@@ -166,9 +188,7 @@ class Runtime:
         asked = replace(options, granularity="word" if has_words else "segment")
         async with (
             SpeakerListener(self._diarizers) as listener,
-            aclosing(
-                self._transcriber.transcribe(listener.listen(blocks), asked, ticket)
-            ) as events,
+            aclosing(self._spelt(listener.listen(blocks), asked, ticket)) as events,
         ):
             async for event in with_speakers(events, listener, known, options.granularity):
                 yield event

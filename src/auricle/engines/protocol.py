@@ -48,13 +48,15 @@ class DecodeOptions:
 
     `language` is a two-letter code, or None to detect; `language_hint` is the recording's
     language so far, which detection overrules only when it is sure. `temperature` None means
-    the engine's own policy. `words` asks for word times.
+    the engine's own policy. `words` asks for word times. `context_bias` are words and phrases to
+    expect; an engine that has `EngineInfo.context_bias` spells them as they are given.
     """
 
     language: str | None = None
     language_hint: str | None = None
     temperature: float | None = None
     words: bool = False
+    context_bias: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

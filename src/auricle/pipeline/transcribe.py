@@ -188,6 +188,7 @@ class Transcriber:
             language_hint=recording.hint,
             temperature=options.temperature,
             words=options.granularity is not None,
+            context_bias=options.context_bias,
         )
         started_s = time.monotonic()
         utterance = Utterance(window.waveform)
