@@ -98,9 +98,10 @@ def test_words_are_the_servers_own_in_segments(transcribe: Transcribe, server: S
 def test_subtitles(transcribe: Transcribe, subtitles: str, first_line: str, separator: str) -> None:
     lines = transcribe("--format", subtitles, str(ASK_NOT.path)).stdout.splitlines()
     assert lines[0] == first_line
-    (cue,) = [line for line in lines if "-->" in line]
-    assert cue.startswith("00:00:0")
-    assert separator in cue
+    cues = [line for line in lines if "-->" in line]
+    assert cues
+    assert cues == sorted(cues)
+    assert all(cue.startswith("00:00:0") and separator in cue for cue in cues)
 
 
 def test_standard_input(transcribe: Transcribe) -> None:
