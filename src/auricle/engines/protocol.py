@@ -48,13 +48,20 @@ class DecodeOptions:
 
     `language` is a two-letter code, or None to detect; `language_hint` is the recording's
     language so far, which detection overrules only when it is sure. `temperature` None means
-    the engine's own policy. `words` asks for word times.
+    the engine's own policy. `words` asks for word times. `times` False says that nobody looks
+    at the segments' times: an engine to which they are extra work may leave it.
+
+    With a `given_text` there is nothing to decode: the utterance is known to say that, and the
+    hypothesis tells its language and when it was said. An empty one asks for the language alone.
+    Only engines with `EngineInfo.aligns` can do that.
     """
 
     language: str | None = None
     language_hint: str | None = None
     temperature: float | None = None
     words: bool = False
+    times: bool = True
+    given_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,7 @@ class EngineInfo:
     slots: int = 1
     word_times: bool = True
     context_bias: bool = False
+    aligns: bool = False
 
 
 class Engine(Protocol):

@@ -188,6 +188,7 @@ class Transcriber:
             language_hint=recording.hint,
             temperature=options.temperature,
             words=options.granularity == "word",
+            times=options.granularity is not None,
         )
         started_s = time.monotonic()
         utterance = Utterance(window.waveform)

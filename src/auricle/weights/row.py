@@ -25,6 +25,21 @@ WHISPER_FILES = (
 """What a CTranslate2 Whisper folder may hold that is of use."""
 WHISPER_REQUIRED = ("config.json", "model.bin", "tokenizer.json")
 
+VOXTRAL_FILES = (
+    "params.json",
+    "consolidated.safetensors",
+    "tekken.json",
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+)
+"""What of a Voxtral repository vLLM reads; the same weights lie there in another form as well."""
+VOXTRAL_REQUIRED = ("params.json", "consolidated.safetensors", "tekken.json")
+
+REMOTE_ENGINE = "vllm"
+"""The engine whose models are run by other servers."""
+
 _HUB_VALUE = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 
 
@@ -79,8 +94,11 @@ class ModelRow(_Frozen):
 
     id: ModelId
     aliases: tuple[str, ...] = ()
+    stands_for: tuple[str, ...] = ()
+    """Ids of the hosted service that it answers to where it is served: its own open weights, or
+    the nearest there are."""
     engine: str
-    kind: Literal["whisper", "vad"]
+    kind: Literal["whisper", "voxtral", "voxtral-realtime", "vad"]
     name: str
     description: str
     created: int = Field(ge=0)
@@ -103,7 +121,7 @@ class ModelRow(_Frozen):
     def _sources_are_complete(self) -> Self:
         if self.packages:
             self._check_members()
-        if not self.files and self.kind != "whisper":
+        if not self.files and self.kind == "vad":
             raise ValueError("`files` must be listed")
         if not (self.packages or self.hub or self.folder):
             raise ValueError("one of `packages`, `hub` and `folder` must say where the files are")
@@ -128,6 +146,21 @@ class ModelRow(_Frozen):
         return sorted(found, key=lambda pair: pair[1].part)
 
     @property
+    def transcribes(self) -> bool:
+        """Whether it is a model that turns speech into text."""
+        return self.kind != "vad"
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether other servers run it, so that its weights are of no use here."""
+        return self.engine == REMOTE_ENGINE
+
+    @property
+    def form(self) -> str:
+        """What its folder is, in words."""
+        return "a Whisper model in CTranslate2 form" if self.kind == "whisper" else "Voxtral"
+
+    @property
     def n_bytes(self) -> int:
         """Size of all files; 0 when unknown."""
         return sum(spec.bytes for spec in self.files)
@@ -144,13 +177,15 @@ class ModelRow(_Frozen):
 
     def wanted(self, present: Iterable[str]) -> tuple[str, ...]:
         """Which of the files that are present belong to the model."""
-        names = tuple(spec.name for spec in self.files) or WHISPER_FILES
+        usual = WHISPER_FILES if self.kind == "whisper" else VOXTRAL_FILES
+        names = tuple(spec.name for spec in self.files) or usual
         present = set(present)
         return tuple(name for name in names if name in present)
 
     def lacking(self, present: Iterable[str]) -> tuple[str, ...]:
         """Which files the model cannot do without are not among those present."""
-        names = tuple(spec.name for spec in self.files) or WHISPER_REQUIRED
+        usual = WHISPER_REQUIRED if self.kind == "whisper" else VOXTRAL_REQUIRED
+        names = tuple(spec.name for spec in self.files) or usual
         present = set(present)
         return tuple(name for name in names if name not in present)
 

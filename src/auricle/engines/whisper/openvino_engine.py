@@ -21,6 +21,7 @@ from auricle.engines.protocol import (
 )
 from auricle.engines.whisper.alignment import Aligner
 from auricle.engines.whisper.decoding.context import ContextPolicy
+from auricle.engines.whisper.decoding.given_text import GivenText
 from auricle.engines.whisper.decoding.rules import LogitRule
 from auricle.engines.whisper.decoding.window import Vocabulary, WindowDecoding, WindowResult
 from auricle.engines.whisper.encode_queue import SHORT_S, EncodeQueue
@@ -130,21 +131,21 @@ class OpenVinoWhisper:
             max_utterance_s=MAX_UTTERANCE_S,
             languages=tuple(dict.fromkeys(self._vocabulary.config.languages.values())) or ("en",),
             slots=self._slots,
+            aligns=True,
         )
 
     def join(self, key: int, utterance: Utterance, options: DecodeOptions) -> None:
         """See `Engine`."""
-        decoding = WindowDecoding(
-            self._kernel,
-            self._vocabulary,
-            self._policy,
-            self._context,
-            options=options,
-            duration_s=utterance.duration_s,
-            extra_rules=self._rules_of(options),
-        )
-        self._live[key] = _Live(utterance, options, decoding)
+        self._live[key] = _Live(utterance, options, self._decoding(utterance, options))
         self._unencoded.push(key, utterance.duration_s)
+
+    def _decoding(self, utterance: Utterance, options: DecodeOptions) -> WindowDecoding:
+        what = (self._kernel, self._vocabulary, self._policy, self._context)
+        duration_s = utterance.duration_s
+        if options.given_text is not None:
+            return GivenText(*what, options=options, duration_s=duration_s)
+        rules = self._rules_of(options)
+        return WindowDecoding(*what, options=options, duration_s=duration_s, extra_rules=rules)
 
     def cancel(self, key: int) -> None:
         """See `Engine`."""

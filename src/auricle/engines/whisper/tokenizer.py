@@ -62,6 +62,10 @@ class WhisperTokenizer:
             return [self.sot]
         return [self.sot, self.language_token(language), self.transcribe]
 
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text as they follow a prompt: with a space before it."""
+        return list(self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
+
     def decode(self, tokens: Sequence[int]) -> str:
         """Text of the tokens; special tokens and timestamps are left out."""
         return str(self._tokenizer.decode(self.text_tokens(tokens)))
