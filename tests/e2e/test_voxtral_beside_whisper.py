@@ -4,6 +4,7 @@ What a real vLLM says is in `tests/voxtral`.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -121,10 +122,9 @@ def test_an_answer_that_breaks_off_for_good_is_an_error_and_not_an_end(
     sdk: Sdk, stub: VllmStub
 ) -> None:
     stub.scripts = [break_off(" And", " so")] * 3
-    events = []
+    events: list[dict[str, Any]] = []
     with pytest.raises(SdkError):
-        for event in sdk.stream(model=MINI, file=upload(ASK_NOT.path)):
-            events.append(event)
+        events.extend(sdk.stream(model=MINI, file=upload(ASK_NOT.path)))
     assert [event["data"].get("text") for event in events[-3:-1]] == ["And", " so"]
     assert events[-1]["event"] == "error"
     assert stub.scripts == []

@@ -97,6 +97,7 @@ class UpstreamScheduler:
         self._members = [_Member(upstream) for upstream in upstreams]
         self._queue: FairQueue[_Errand] = FairQueue()
         self._keepers: list[asyncio.Task[None]] = []
+        self._is_closed = False
 
     @property
     def is_ready(self) -> bool:
@@ -131,6 +132,7 @@ class UpstreamScheduler:
 
     async def close(self) -> None:
         """Drop all work and all connections; whoever still waits is told to come again."""
+        self._is_closed = True
         message = "the server is shutting down"
         self._refuse_queued(message)
         tasks = list(self._keepers)
@@ -185,7 +187,10 @@ class UpstreamScheduler:
             member, errand = found
             errand.queue_s += asyncio.get_running_loop().time() - errand.queued_at_s
             errand.tried.append(member)
-            member.running[errand] = asyncio.create_task(self._run(member, errand))
+            task = asyncio.create_task(self._run(member, errand))
+            member.running[errand] = task
+            # Not at the end of `_run`: a task that is cancelled at once never gets there.
+            task.add_done_callback(partial(self._settle, member, errand))
 
     def _matches(self) -> Iterator[tuple[_Member, _Errand]]:
         ready = [member for member in self._members if member.is_up and member.free_slots > 0]
@@ -223,8 +228,11 @@ class UpstreamScheduler:
         except Exception as error:
             log.exception("upstream.bug")
             errand.events.put_nowait(EngineFailed(f"bug: {error!r}"))
-        finally:
-            del member.running[errand]
+
+    def _settle(self, member: _Member, errand: _Errand, _: "asyncio.Task[None]") -> None:
+        """A slot is free."""
+        del member.running[errand]
+        if not self._is_closed:
             self._dispatch()
 
     def _try_again(self, errand: _Errand, trouble: UpstreamTrouble) -> None:
@@ -250,8 +258,9 @@ class UpstreamScheduler:
             detail=trouble.detail or None,
         )
         if trouble.is_down:
+            # All that a server had fails with it: that is one failure.
+            member.n_failures += member.is_up or not member.running
             member.is_up = False
-            member.n_failures += 1
             member.doubt.set()
             asyncio.get_running_loop().call_later(PATIENCE_S, self._give_up_when_down)
 

@@ -212,6 +212,16 @@ async def test_whoever_leaves_frees_the_slot(stubs: list[VllmStub]) -> None:
         assert text_of(await waiting) == "Next"
 
 
+async def test_leaving_before_anything_began_frees_the_slot_too(stubs: list[VllmStub]) -> None:
+    async with scheduler_of(stubs[:1], slots=1) as scheduler:
+        for _ in range(3):
+            impatient = asyncio.create_task(hear(scheduler, "a"))
+            await asyncio.sleep(0)
+            impatient.cancel()
+            await asyncio.gather(impatient, return_exceptions=True)
+        assert text_of(await hear(scheduler, "b")) == "Hello, world."
+
+
 async def test_closing_tells_those_who_wait(stubs: list[VllmStub]) -> None:
     stubs[0].usual = hang()
     async with scheduler_of(stubs[:1], slots=1) as scheduler:

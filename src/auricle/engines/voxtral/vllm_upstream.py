@@ -16,6 +16,8 @@ from auricle.engines.voxtral.vllm_dialect import StreamReader, UpstreamTrouble, 
 
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 10.0
+KEEP_ALIVE_S = 3.0
+"""Below the 5 s after which vLLM closes an idle connection, maybe just as it is used again."""
 MAX_CARDS_BYTES = 1 << 20
 """Of an upstream's list of models."""
 MAX_REFUSAL_BYTES = 64 << 10
@@ -50,7 +52,9 @@ class VllmUpstream:
             base_url=url.rstrip("/") + "/",
             headers=_headers(options.api_key),
             limits=httpx.Limits(
-                max_connections=options.slots + 2, max_keepalive_connections=options.slots
+                max_connections=options.slots + 2,
+                max_keepalive_connections=options.slots,
+                keepalive_expiry=KEEP_ALIVE_S,
             ),
             timeout=httpx.Timeout(options.timeout_s, connect=CONNECT_TIMEOUT_S),
             trust_env=False,
@@ -168,7 +172,7 @@ async def _troubles(what: str, limit_s: float | None = None) -> AsyncIterator[No
             yield
     except (TimeoutError, httpx.TimeoutException) as error:
         raise UpstreamTrouble(f"{what} did not come in time", is_down=True) from error
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
         detail = f"{type(error).__name__}: {error}"
         raise UpstreamTrouble(f"{what} was lost", detail=detail, is_down=True) from error
 
