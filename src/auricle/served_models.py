@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from auricle.engines.protocol import Submit
@@ -46,8 +47,9 @@ class Weights:
         """
         table = ModelTable.load(settings.model_table)
         store = ModelStore(settings.cache_dir, settings.weight_sources, settings.weights_dir)
-        self.rows = table.served(settings.model, settings.models)
-        self.companion = companion_of(table, self.rows)
+        self.rows = table.served(settings.model, settings.models, settings.engine)
+        self.companion = companion_of(table, self.rows, settings.engine)
+        _check_extra(self.rows)
         local = [row for row in self.rows if not row.is_remote]
         if self.companion is not None:
             local.append(self.companion)
@@ -104,8 +106,9 @@ class ServedModels:
         self._rows = weights.rows
         self._companion = weights.companion
         self._schedulers = {
-            row_id: Scheduler(self._spec(weights, row_id), settings.workers)
-            for row_id in weights.folders
+            row.id: Scheduler(self._spec(row, weights.folders[row.id]), self._n_workers(row))
+            for row in dict.fromkeys((*weights.rows, weights.companion))
+            if row is not None and not row.is_remote
         }
         urls = _upstream_urls(settings, [row.id for row in self._rows if row.is_remote])
         self._upstreams = {
@@ -126,7 +129,9 @@ class ServedModels:
             *(upstreams.start() for upstreams in self._upstreams.values()),
         )
         for row in self._rows:
-            self._served[row.id] = self._remote(row) if row.is_remote else self._local(row)
+            self._served[row.id] = (
+                self._local(row) if row.kind == "whisper" else self._with_companion(row)
+            )
 
     async def close(self) -> None:
         """End all work and all engines."""
@@ -163,17 +168,21 @@ class ServedModels:
         }
         return figures | ({"upstreams": sum(each.n_up for each in remote)} if remote else {})
 
-    def _spec(self, weights: Weights, row_id: str) -> EngineSpec:
+    def _n_workers(self, row: ModelRow) -> int:
+        """Processes of a row's engine: one holds a large model, and has all the threads."""
+        return self._settings.workers if row.kind == "whisper" else 1
+
+    def _spec(self, row: ModelRow, folder: Path) -> EngineSpec:
         settings = self._settings
-        known = [*weights.rows, *([weights.companion] if weights.companion else [])]
-        row = next(row for row in known if row.id == row_id)
+        spread = settings.workers // self._n_workers(row)
         return EngineSpec(
-            settings.engine or row.engine,
-            str(weights.folders[row_id]),
+            row.engine,
+            str(folder),
             settings.beam_size,
             slots=settings.batch,
-            n_threads=settings.threads,
+            n_threads=settings.threads * spread,
             graphs_folder=str(settings.cache_dir / "graphs"),
+            languages=row.languages if row.kind == "voxtral" else (),
         )
 
     def _upstream(self, row: ModelRow, url: str) -> VllmUpstream:
@@ -199,17 +208,39 @@ class ServedModels:
             lambda: scheduler.is_ready,
         )
 
-    def _remote(self, row: ModelRow) -> ServedModel:
+    def _with_companion(self, row: ModelRow) -> ServedModel:
         assert self._companion is not None  # noqa: S101 (there is one beside every such row)
-        upstreams = self._upstreams[row.id]
         listener = self._schedulers[self._companion.id]
-        whole = Companion(speaks=upstreams.submit, listens=listener.submit)
+        speaker: Scheduler | UpstreamScheduler
+        if row.is_remote:
+            speaker = self._upstreams[row.id]
+            slots = speaker.slots
+        else:
+            speaker = self._schedulers[row.id]
+            slots = speaker.info.slots
+        whole = Companion(speaks=speaker.submit, listens=listener.submit)
         return ServedModel(
             row,
-            _transcriber(whole.submit, upstreams.slots),
+            _transcriber(whole.submit, slots),
             frozenset(row.languages),
             word_times=True,
-            is_ready=lambda: upstreams.is_ready and listener.is_ready,
+            is_ready=lambda: speaker.is_ready and listener.is_ready,
+        )
+
+
+def _check_extra(rows: Sequence[ModelRow]) -> None:
+    """Say before anything is fetched that a library is missing.
+
+    Raises:
+        SettingsError: it is.
+    """
+    wanted = [row.id for row in rows if row.engine == "transformers"]
+    lacking = [name for name in ("torch", "transformers") if find_spec(name) is None]
+    if wanted and lacking:
+        raise SettingsError(
+            f"model {wanted[0]} needs {' and '.join(lacking)} to run in process: "
+            "`pip install auricle[voxtral]`, or let vLLM servers run it (engine vllm)",
+            param="engine",
         )
 
 

@@ -92,9 +92,10 @@ class Settings(BaseModel):
     )
     engine: str | None = Field(
         None,
-        pattern="^(ctranslate2|openvino)$",
-        description="`openvino` (ours: text as it is decoded, many utterances in a batch) or "
-        "`ctranslate2`; unset: what the model's row says.",
+        pattern="^(ctranslate2|openvino|vllm|transformers)$",
+        description="For the models that it can run: `openvino` (ours: text as it is decoded, many "
+        "utterances in a batch) or `ctranslate2` for Whisper, `vllm` (other servers) or "
+        "`transformers` (in process) for Voxtral; unset: what the model's row says.",
     )
     vllm_urls: Texts = Field(
         (),
@@ -136,7 +137,10 @@ class Settings(BaseModel):
         "costs throughput.",
     )
     batch: int = Field(
-        8, ge=1, le=64, description="Utterances that a process of `openvino` decodes at once."
+        8,
+        ge=1,
+        le=64,
+        description="Utterances that a process of `openvino` or `transformers` decodes at once.",
     )
     diarizers: int = Field(
         default_factory=lambda: max(1, _n_cores() // 4),

@@ -44,13 +44,14 @@ class _Context:
         values: Settings = settings.load()[0]
         self.table = ModelTable.load(values.model_table)
         self.store = ModelStore(values.cache_dir, values.weight_sources, values.weights_dir)
-        self.served = self.table.served(values.model, values.models)
+        self._engine = values.engine
+        self.served = self.table.served(values.model, values.models, values.engine)
         self.configured = self.served[0]
 
     def needed(self) -> list[ModelRow]:
         """What a server with these settings loads."""
         vad = self.table.find(VAD_MODEL)
-        companion = companion_of(self.table, self.served)
+        companion = companion_of(self.table, self.served, self._engine)
         local = [row for row in self.served if not row.is_remote]
         found = {row.id: row for row in (*local, companion, vad) if row is not None}
         return list(found.values())
@@ -65,7 +66,8 @@ class _Context:
 
     def _named(self, name: str) -> ModelRow:
         served = next((row for row in self.served if row.answers_to(name)), None)
-        return served or self.table.find(name) or self.table.configured(name)
+        row = served or self.table.find(name) or self.table.configured(name)
+        return row.run_by(self._engine)
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -18,16 +18,15 @@ from auricle.engines.protocol import (
     Delta,
     Failed,
     Final,
-    Hypothesis,
     Ticket,
     Utterance,
 )
+from auricle.engines.voxtral.text import plain_hypothesis
 from auricle.engines.voxtral.vllm_dialect import UpstreamTrouble
 from auricle.engines.voxtral.vllm_upstream import VllmUpstream
 from auricle.errors import AuricleError, EngineFailed, Unavailable, UpstreamFailed
 from auricle.scheduling.fair_queue import FairQueue
 from auricle.scheduling.replay import RESTARTED, Replay, Restarted
-from auricle.transcript.model import Segment
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +220,10 @@ class UpstreamScheduler:
                     text += piece
                     errand.events.put_nowait(Delta(piece, language))
             member.n_failures = 0
-            errand.events.put_nowait(Final(_hypothesis(text, errand), errand.queue_s))
+            hypothesis = plain_hypothesis(
+                text, errand.utterance.duration_s, errand.options.language
+            )
+            errand.events.put_nowait(Final(hypothesis, errand.queue_s))
         except UpstreamTrouble as trouble:
             self._note_trouble(member, trouble)
             self._try_again(errand, trouble)
@@ -295,16 +297,3 @@ class UpstreamScheduler:
     def _refuse_queued(self, message: str) -> None:
         while (errand := self._queue.pop()) is not None:
             errand.events.put_nowait(Unavailable(message, retry_after_s=5))
-
-
-def _hypothesis(text: str, errand: _Errand) -> Hypothesis:
-    """What an upstream tells: the text. Its language is the caller's, if they named one."""
-    duration_s = errand.utterance.duration_s
-    language = errand.options.language
-    return Hypothesis(
-        segments=(Segment(text, 0.0, duration_s),) if text else (),
-        language=language or "",
-        language_probability=0.0 if language is None else 1.0,
-        no_speech_probability=0.0,
-        end_s=duration_s,
-    )

@@ -25,20 +25,27 @@ WHISPER_FILES = (
 """What a CTranslate2 Whisper folder may hold that is of use."""
 WHISPER_REQUIRED = ("config.json", "model.bin", "tokenizer.json")
 
-VOXTRAL_FILES = (
-    "params.json",
-    "consolidated.safetensors",
-    "tekken.json",
+VLLM_FILES = ("params.json", "consolidated.safetensors", "tekken.json")
+"""What of a Voxtral repository vLLM reads: Mistral's layout. The other has the same weights."""
+TRANSFORMERS_FILES = (
     "config.json",
     "generation_config.json",
     "preprocessor_config.json",
     "processor_config.json",
+    "tekken.json",
+    "model.safetensors.index.json",
 )
-"""What of a Voxtral repository vLLM reads; the same weights lie there in another form as well."""
-VOXTRAL_REQUIRED = ("params.json", "consolidated.safetensors", "tekken.json")
+TRANSFORMERS_REQUIRED = ("config.json", "tekken.json")
+_SHARD = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 
 REMOTE_ENGINE = "vllm"
 """The engine whose models are run by other servers."""
+ENGINES_OF_KIND: dict[str, tuple[str, ...]] = {
+    "whisper": ("openvino", "ctranslate2"),
+    "voxtral": ("vllm", "transformers"),
+    "voxtral-realtime": ("vllm",),
+}
+"""Which engines can run which models."""
 
 _HUB_VALUE = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 
@@ -158,7 +165,11 @@ class ModelRow(_Frozen):
     @property
     def form(self) -> str:
         """What its folder is, in words."""
-        return "a Whisper model in CTranslate2 form" if self.kind == "whisper" else "Voxtral"
+        return (
+            "a Whisper model in CTranslate2 form"
+            if self.kind == "whisper"
+            else f"Voxtral for {self.engine}"
+        )
 
     @property
     def n_bytes(self) -> int:
@@ -177,17 +188,33 @@ class ModelRow(_Frozen):
 
     def wanted(self, present: Iterable[str]) -> tuple[str, ...]:
         """Which of the files that are present belong to the model."""
-        usual = WHISPER_FILES if self.kind == "whisper" else VOXTRAL_FILES
-        names = tuple(spec.name for spec in self.files) or usual
         present = set(present)
+        usual: tuple[str, ...] = WHISPER_FILES
+        if self.kind != "whisper":
+            usual = VLLM_FILES if self.is_remote else (*TRANSFORMERS_FILES, *_shards(present))
+        names = tuple(spec.name for spec in self.files) or usual
         return tuple(name for name in names if name in present)
 
     def lacking(self, present: Iterable[str]) -> tuple[str, ...]:
         """Which files the model cannot do without are not among those present."""
-        usual = WHISPER_REQUIRED if self.kind == "whisper" else VOXTRAL_REQUIRED
-        names = tuple(spec.name for spec in self.files) or usual
         present = set(present)
+        usual: tuple[str, ...] = WHISPER_REQUIRED
+        if self.kind != "whisper":
+            shards = _shards(present) or ["model.safetensors"]
+            usual = VLLM_FILES if self.is_remote else (*TRANSFORMERS_REQUIRED, *shards)
+        names = tuple(spec.name for spec in self.files) or usual
         return tuple(name for name in names if name not in present)
+
+    def run_by(self, engine: str | None) -> "ModelRow":
+        """The row with that engine, if it can run the model; else as it is."""
+        if engine not in ENGINES_OF_KIND.get(self.kind, ()):
+            return self
+        return self.model_copy(update={"engine": engine})
+
+
+def _shards(present: Iterable[str]) -> list[str]:
+    """The files of weights in Hugging Face's layout."""
+    return sorted(name for name in present if _SHARD.fullmatch(name))
 
 
 def _unlisted(row_id: str, name: str, **fields: object) -> ModelRow:

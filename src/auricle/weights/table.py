@@ -74,19 +74,22 @@ class ModelTable:
         """
         return self.served(value)[0]
 
-    def served(self, first: str, others: Iterable[str] = ()) -> tuple[ModelRow, ...]:
+    def served(
+        self, first: str, others: Iterable[str] = (), engine: str | None = None
+    ) -> tuple[ModelRow, ...]:
         """The rows of a server. The first answers to all ids of the contract that are left.
 
         Args:
             first: the setting `model`, as for `configured`.
             others: the setting `models`, each in the same form; one that comes twice counts once.
+            engine: the setting `engine`, for those that it can run.
 
         Raises:
             SettingsError: one is nothing of the kind, or no model that transcribes.
         """
         chosen = [self._transcribing(first, "model")]
         chosen += [self._transcribing(value, "models") for value in others]
-        rows = list({row.id: row for row in chosen}.values())
+        rows = list({row.id: row.run_by(engine) for row in chosen}.values())
         taken = set(self._by_name)
         served = []
         for row in (*rows[1:], rows[0]):
@@ -122,16 +125,21 @@ class ModelTable:
         return f"there is no model {value}; {hint}"
 
 
-def companion_of(table: ModelTable, rows: Sequence[ModelRow]) -> ModelRow | None:
+def companion_of(
+    table: ModelTable, rows: Sequence[ModelRow], engine: str | None = None
+) -> ModelRow | None:
     """The row that hears languages and times for those of `rows` that give text alone.
 
-    The first served Whisper model of many languages, else the default one; None where no model
-    needs it.
+    The first served Whisper model of many languages, else the default one, with the setting
+    `engine` if that can run it; None where no model needs it.
     """
     if all(row.kind == "whisper" for row in rows):
         return None
     served = [row for row in rows if row.kind == "whisper" and row.languages != ("en",)]
-    return served[0] if served else table.find(DEFAULT_COMPANION)
+    if served:
+        return served[0]
+    usual = table.find(DEFAULT_COMPANION)
+    return None if usual is None else usual.run_by(engine)
 
 
 def _read(path: Path) -> dict[str, Any]:

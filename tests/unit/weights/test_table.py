@@ -116,6 +116,34 @@ def test_served_voxtral_takes_the_names_of_its_weights_and_the_default_the_rest(
     assert alone.description_as("whisper-1").startswith("Served by voxtral-mini-3b-2507 under")
 
 
+MISTRAL = {"params.json", "consolidated.safetensors", "tekken.json"}
+HUGGING_FACE = {
+    *("config.json", "tekken.json", "model.safetensors.index.json", "processor_config.json"),
+    *("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"),
+}
+
+
+@pytest.mark.parametrize(
+    ("engine", "files"), [("vllm", MISTRAL), ("transformers", HUGGING_FACE), (None, MISTRAL)]
+)
+def test_a_voxtral_folder_is_in_the_layout_of_its_engine(
+    engine: str | None, files: set[str]
+) -> None:
+    (row,) = ModelTable.load().served("voxtral-mini-3b-2507", engine=engine)
+    repository = {*MISTRAL, *HUGGING_FACE, "README.md"}
+    assert set(row.wanted(repository)) == files
+    assert row.lacking(repository) == ()
+    assert row.lacking({"README.md"})
+
+
+def test_an_engine_is_for_the_models_that_it_can_run() -> None:
+    names = ["voxtral-mini-3b-2507", "voxtral-mini-4b-realtime-2602"]
+    rows = ModelTable.load().served("whisper-base", names, "transformers")
+    assert [row.engine for row in rows] == ["openvino", "transformers", "vllm"]
+    rows = ModelTable.load().served("whisper-base", names, "ctranslate2")
+    assert [row.engine for row in rows] == ["ctranslate2", "vllm", "vllm"]
+
+
 def test_a_further_model_that_is_none_is_refused() -> None:
     with pytest.raises(SettingsError, match="silero-vad does not transcribe") as caught:
         ModelTable.load().served("whisper-base", [VAD_MODEL])

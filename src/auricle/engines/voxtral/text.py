@@ -1,6 +1,8 @@
 """The text of a model as it comes, made fit to be joined and watched for loops."""
 
+from auricle.engines.protocol import Hypothesis
 from auricle.engines.whisper.policy import is_loop
+from auricle.transcript.model import Segment
 
 
 class TidyText:
@@ -37,3 +39,14 @@ class LoopWatch:
         self._text += piece
         words = self._text.split()[:-1]  # the last may not be complete
         return is_loop([hash(word) for word in words])
+
+
+def plain_hypothesis(text: str, duration_s: float, language: str | None) -> Hypothesis:
+    """What such a model tells of an utterance: its text. Its language is the caller's, if any."""
+    return Hypothesis(
+        segments=(Segment(text, 0.0, duration_s),) if text else (),
+        language=language or "",
+        language_probability=0.0 if language is None else 1.0,
+        no_speech_probability=0.0,
+        end_s=duration_s,
+    )
