@@ -100,7 +100,7 @@ def _choose(row: ModelRow, published: dict[str, Published]) -> list[Published]:
     if lacking := row.lacking(published):
         raise NotObtained(
             f"the hub's {row.hub.repo if row.hub else row.id} has no {' and no '.join(lacking)},"
-            f" so it is not {row.form}"
+            f" it is no {row.form}"
         )
     return [published[name] for name in row.wanted(published)]
 

@@ -168,7 +168,7 @@ class ModelRow(_Frozen):
         return (
             "a Whisper model in CTranslate2 form"
             if self.kind == "whisper"
-            else f"Voxtral for {self.engine}"
+            else f"Voxtral model for {self.engine}"
         )
 
     @property
