@@ -166,7 +166,7 @@ class ModelRow(_Frozen):
     def form(self) -> str:
         """What its folder is, in words."""
         return (
-            "a Whisper model in CTranslate2 form"
+            "Whisper model in CTranslate2 form"
             if self.kind == "whisper"
             else f"Voxtral model for {self.engine}"
         )
