@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from auricle.engines.voxtral.vllm_upstream import UpstreamOptions, VllmUpstream
 from auricle.errors import SettingsError
 from auricle.pipeline.companion import Companion
 from auricle.pipeline.transcribe import Transcriber
+from auricle.scheduling.on_demand import OnDemand, Shelf
 from auricle.scheduling.scheduler import Scheduler
 from auricle.scheduling.upstreams import UpstreamScheduler
 from auricle.settings import Settings
@@ -105,11 +107,12 @@ class ServedModels:
         self._settings = settings
         self._rows = weights.rows
         self._companion = weights.companion
-        self._schedulers = {
-            row.id: Scheduler(self._spec(row, weights.folders[row.id]), self._n_workers(row))
-            for row in dict.fromkeys((*weights.rows, weights.companion))
-            if row is not None and not row.is_remote
-        }
+        self._shelf = Shelf(settings.max_loaded_bytes, settings.unload_after_s)
+        self._schedulers: dict[str, Scheduler] = {}
+        self._on_demand: dict[str, OnDemand] = {}
+        for row in dict.fromkeys((*weights.rows, weights.companion)):
+            if row is not None and not row.is_remote:
+                self._add_local(row, weights.folders[row.id])
         urls = _upstream_urls(settings, [row.id for row in self._rows if row.is_remote])
         self._upstreams = {
             row.id: UpstreamScheduler(row.id, [self._upstream(row, url) for url in urls[row.id]])
@@ -119,7 +122,7 @@ class ServedModels:
         self._served: dict[str, ServedModel] = {}
 
     async def start(self) -> None:
-        """Start all engines; returns when each local one is ready and upstreams were asked once.
+        """Start the engines that always run, and ask the upstreams once.
 
         Raises:
             EngineFailed: a local one does not come up.
@@ -127,17 +130,16 @@ class ServedModels:
         await asyncio.gather(
             *(scheduler.start() for scheduler in self._schedulers.values()),
             *(upstreams.start() for upstreams in self._upstreams.values()),
+            self._shelf.start(),
         )
-        for row in self._rows:
-            self._served[row.id] = (
-                self._local(row) if row.kind == "whisper" else self._with_companion(row)
-            )
+        self._served = {row.id: self._served_model(row) for row in self._rows}
 
     async def close(self) -> None:
         """End all work and all engines."""
         await asyncio.gather(
             *(upstreams.close() for upstreams in self._upstreams.values()),
             *(scheduler.close() for scheduler in self._schedulers.values()),
+            self._shelf.close(),
         )
 
     def find(self, name: str | None) -> ServedModel | None:
@@ -159,14 +161,33 @@ class ServedModels:
 
     def gauges(self) -> Mapping[str, float]:
         """Figures of all engines together."""
-        local, remote = self._schedulers.values(), self._upstreams.values()
+        loaded = [found for each in self._on_demand.values() if (found := each.running())]
+        local, remote = [*self._schedulers.values(), *loaded], self._upstreams.values()
         queued = [each.queue_length for each in local] + [each.queue_length for each in remote]
         figures = {
             "queued_utterances": sum(queued),
             "engine_workers": sum(len(each.worker_pids) for each in local),
             "engine_restarts": sum(each.n_restarts for each in local),
         }
-        return figures | ({"upstreams": sum(each.n_up for each in remote)} if remote else {})
+        if self._on_demand:
+            figures["models_on_demand"] = len(loaded)
+        if remote:
+            figures["upstreams"] = sum(each.n_up for each in remote)
+        return figures
+
+    def _add_local(self, row: ModelRow, folder: Path) -> None:
+        """A row's engine: always there, or on demand.
+
+        The default model and the companion must be ready; of a row that does not say its languages
+        they are not known before it is loaded.
+        """
+        spec = self._spec(row, folder)
+        make = partial(Scheduler, spec, self._n_workers(row))
+        if row == self._rows[0] or row == self._companion or not row.languages:
+            self._schedulers[row.id] = make()
+            return
+        n_bytes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+        self._on_demand[row.id] = OnDemand(row.id, n_bytes, make, self._shelf)
 
     def _n_workers(self, row: ModelRow) -> int:
         """Processes of a row's engine: one holds a large model, and has all the threads."""
@@ -196,36 +217,33 @@ class ServedModels:
         )
         return VllmUpstream(url, model, options)
 
-    def _local(self, row: ModelRow) -> ServedModel:
-        scheduler = self._schedulers[row.id]
-        info = scheduler.info
-        slots = info.slots * self._settings.workers
-        return ServedModel(
-            row,
-            _transcriber(scheduler.submit, slots),
-            frozenset(info.languages),
-            info.word_times,
-            lambda: scheduler.is_ready,
-        )
+    def _served_model(self, row: ModelRow) -> ServedModel:
+        submit, slots, languages, is_ready = self._engine(row)
+        word_times = True
+        if row.kind != "whisper":
+            assert self._companion is not None  # noqa: S101 (there is one beside every such row)
+            listener = self._schedulers[self._companion.id]
+            submit = Companion(speaks=submit, listens=listener.submit).submit
+            speaks = is_ready
+            is_ready = lambda: speaks() and listener.is_ready  # noqa: E731
+        elif row.id in self._schedulers:
+            word_times = self._schedulers[row.id].info.word_times
+        transcriber = Transcriber(submit, max_in_flight=slots + EXTRA_WINDOWS_IN_FLIGHT)
+        return ServedModel(row, transcriber, frozenset(languages), word_times, is_ready)
 
-    def _with_companion(self, row: ModelRow) -> ServedModel:
-        assert self._companion is not None  # noqa: S101 (there is one beside every such row)
-        listener = self._schedulers[self._companion.id]
-        speaker: Scheduler | UpstreamScheduler
+    def _engine(self, row: ModelRow) -> tuple[Submit, int, Sequence[str], Callable[[], bool]]:
+        """How a row is decoded: by what, how much at once, which languages, whether it is up."""
         if row.is_remote:
-            speaker = self._upstreams[row.id]
-            slots = speaker.slots
-        else:
-            speaker = self._schedulers[row.id]
-            slots = speaker.info.slots
-        whole = Companion(speaks=speaker.submit, listens=listener.submit)
-        return ServedModel(
-            row,
-            _transcriber(whole.submit, slots),
-            frozenset(row.languages),
-            word_times=True,
-            is_ready=lambda: speaker.is_ready and listener.is_ready,
-        )
+            remote = self._upstreams[row.id]
+            return remote.submit, remote.slots, row.languages, lambda: remote.is_ready
+        n_workers = self._n_workers(row)
+        if row.id in self._on_demand:
+            place = self._on_demand[row.id]
+            slots = self._settings.batch * n_workers
+            return place.submit, slots, row.languages, lambda: place.running() is not None
+        local = self._schedulers[row.id]
+        info = local.info
+        return local.submit, info.slots * n_workers, info.languages, lambda: local.is_ready
 
 
 def _check_extra(rows: Sequence[ModelRow]) -> None:
@@ -242,10 +260,6 @@ def _check_extra(rows: Sequence[ModelRow]) -> None:
             "`pip install auricle[voxtral]`, or let vLLM servers run it (engine vllm)",
             param="engine",
         )
-
-
-def _transcriber(submit: Submit, slots: int) -> Transcriber:
-    return Transcriber(submit, max_in_flight=slots + EXTRA_WINDOWS_IN_FLIGHT)
 
 
 def _upstream_urls(settings: Settings, remote: Sequence[str]) -> dict[str, list[str]]:

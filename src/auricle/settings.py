@@ -85,7 +85,19 @@ class Settings(BaseModel):
     )
     models: Texts = Field(
         (),
-        description="Further rows that are served beside `model`, separated by commas.",
+        description="Further rows that are served beside `model`, separated by commas. Those that "
+        "run here are loaded at their first use.",
+    )
+    unload_after_s: float = Field(
+        300,
+        gt=0,
+        description="How long a further model without work stays loaded, in seconds.",
+    )
+    max_loaded_bytes: int | None = Field(
+        None,
+        ge=1,
+        description="Weights of further models that are loaded at once, in bytes on disk; the "
+        "longest unused go first.",
     )
     model_table: Path | None = Field(
         None, description="TOML file of further model rows, in the form of the built-in table."

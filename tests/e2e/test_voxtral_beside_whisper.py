@@ -1,4 +1,5 @@
-"""One server with two engines: Whisper here, and Voxtral on a server that a test can make fail.
+"""One server with three models: Whisper, a second Whisper that is loaded at its first use, and
+Voxtral on a server that a test can make fail.
 
 What a real vLLM says is in `tests/voxtral`.
 """
@@ -10,7 +11,11 @@ import httpx
 import pytest
 
 from auricle.scoring.text import normalize_basic
+from auricle.settings import load
+from auricle.weights.store import ModelStore
+from auricle.weights.table import ModelTable
 from contract.sdk import KINDS, Driver, Sdk, SdkError, upload
+from harness.metrics import metrics_of
 from harness.server import Server
 from harness.speech import ASK_NOT, JFK
 from harness.sse import Stream
@@ -19,6 +24,19 @@ from harness.vllm_stub import Answer, VllmStub, break_off, say
 from harness.waiting import eventually
 
 MINI = "voxtral-mini-3b-2507"
+SECOND = """
+[[models]]
+id = "second"
+engine = "openvino"
+kind = "whisper"
+name = "Second"
+description = "The same weights again."
+created = 1
+owned_by = "me"
+languages = ["en", "de"]
+size = "base"
+folder = "{folder}"
+"""
 SAID = say(*(f" {word}" for word in JFK.reference.split()))
 
 
@@ -31,9 +49,22 @@ def stub() -> Iterator[VllmStub]:
 
 @pytest.fixture(scope="module")
 def server(stub: VllmStub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    log = tmp_path_factory.mktemp("voxtral") / "log"
-    settings = {"models": MINI, "vllm_urls": stub.url, "workers": "1", "decoders": "1"}
-    running = Server(log, **settings, vllm_timeout_s="20")
+    folder = tmp_path_factory.mktemp("voxtral")
+    known = load()[0]
+    store = ModelStore(known.cache_dir, known.weight_sources, known.weights_dir)
+    table = folder / "models.toml"
+    whisper = store.resolve(ModelTable.load().configured("whisper-base"))
+    table.write_text(SECOND.format(folder=whisper))
+    running = Server(
+        folder / "log",
+        models=f"{MINI},second",
+        model_table=str(table),
+        unload_after_s="2",
+        vllm_urls=stub.url,
+        vllm_timeout_s="20",
+        workers="1",
+        decoders="1",
+    )
     yield running
     assert running.stop() == 0, running.log[-5000:]
 
@@ -52,9 +83,9 @@ def sdk(server: Server) -> Iterator[Sdk]:
     driver.close()
 
 
-def test_both_models_have_cards(sdk: Sdk) -> None:
+def test_all_models_have_cards(sdk: Sdk) -> None:
     cards = {card["id"]: card for card in sdk.models()["data"]}
-    assert list(cards) == ["whisper-base", MINI]
+    assert list(cards) == ["whisper-base", MINI, "second"]
     assert "voxtral-mini-latest" in cards[MINI]["aliases"]
     assert "whisper-1" in cards["whisper-base"]["aliases"]
     alias = sdk.model("voxtral-mini-latest")
@@ -97,6 +128,21 @@ def test_whisper_answers_under_its_own_names(client: httpx.Client, stub: VllmStu
         answer = post(client, ASK_NOT.path, model=model).json()
         assert normalize_basic(answer["text"]) == ASK_NOT.words
     assert len(stub.forms) == n_asked
+
+
+def test_a_further_model_comes_with_its_first_use_and_goes(
+    client: httpx.Client, server: Server
+) -> None:
+    assert n_loaded(server) == 0
+    answer = post(client, ASK_NOT.path, model="second").json()
+    assert normalize_basic(answer["text"]) == ASK_NOT.words
+    assert n_loaded(server) == 1
+    eventually(lambda: n_loaded(server) == 0)
+    assert post(client, ASK_NOT.path, model="whisper-base").is_success
+
+
+def n_loaded(server: Server) -> float:
+    return metrics_of(server)["auricle_models_on_demand"]
 
 
 def test_the_callers_language_and_temperature_go_on(client: httpx.Client, stub: VllmStub) -> None:

@@ -8,6 +8,7 @@ import pytest
 from auricle.audio.waveform import Waveform
 from auricle.engines.protocol import DecodeOptions, Engine, Failed, Final, Hypothesis, Utterance
 from auricle.engines.registry import ENGINES, EngineSpec
+from auricle.settings import load
 from auricle.transcript.joining import join_words
 from auricle.transcript.model import Word
 from harness.media import decode
@@ -16,7 +17,9 @@ from harness.speech import GERMAN, JFK
 
 @pytest.fixture(scope="module", params=["openvino", "ctranslate2"])
 def engine(request: pytest.FixtureRequest, whisper_base: Path) -> Iterator[Engine]:
-    engine = ENGINES[request.param](EngineSpec(request.param, str(whisper_base)))
+    graphs = str(load()[0].cache_dir / "graphs")
+    spec = EngineSpec(request.param, str(whisper_base), graphs_folder=graphs)
+    engine = ENGINES[request.param](spec)
     yield engine
     engine.close()
 
