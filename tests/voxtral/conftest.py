@@ -34,7 +34,8 @@ NAME = "mistralai/Voxtral-Mini-3B-2507"
 
 __all__ = ["driver", "driver_of", "kind"]  # fixtures
 
-TextsOf = Callable[[list[Waveform]], list[str]]
+TextsOf = Callable[..., list[str]]
+"""Texts of waveforms, by the checkpoint `mini` or another one."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -84,12 +85,12 @@ def plain_texts(tmp_path_factory: pytest.TempPathFactory) -> TextsOf:
     """What plain `generate` of transformers says to each of some waveforms."""
     folder = tmp_path_factory.mktemp("plain")
 
-    def texts_of(waveforms: list[Waveform]) -> list[str]:
+    def texts_of(waveforms: list[Waveform], checkpoint: str = "mini") -> list[str]:
         paths = [folder / f"{n}.wav" for n in range(len(waveforms))]
         for path, waveform in zip(paths, waveforms, strict=True):
             path.write_bytes(wav_of(Utterance(waveform)))
         script = Path(__file__).with_name("plain_generate.py")
-        command = [VLLM_PYTHON, script, CHECKPOINTS / "mini", *paths]
+        command = [VLLM_PYTHON, script, CHECKPOINTS / checkpoint, *paths]
         output = subprocess.run(command, env=ENVIRONMENT, check=True, stdout=subprocess.PIPE)
         return [json.loads(line) for line in output.stdout.splitlines()]
 
