@@ -274,7 +274,7 @@ def _upstream_urls(settings: Settings, remote: Sequence[str]) -> dict[str, list[
         if match is None:
             raise SettingsError(
                 "vllm_urls must hold http:// or https:// addresses without a password, each "
-                f"alone or as MODEL=ADDRESS; {value!r} is none",
+                f"alone or as MODEL=ADDRESS; {value.rsplit('@')[-1]!r} is none",
                 param="vllm_urls",
             )
         if match["model"] not in {None, *remote}:
