@@ -67,7 +67,7 @@ class _Member:
     n_failures: int = 0  # in a row
     doubt: asyncio.Event = field(default_factory=asyncio.Event)
     probed: asyncio.Event = field(default_factory=asyncio.Event)
-    running: "dict[_Errand, asyncio.Task[None]]" = field(default_factory=dict)
+    running: "dict[asyncio.Task[None], _Errand]" = field(default_factory=dict)
 
     @property
     def free_slots(self) -> int:
@@ -80,7 +80,9 @@ class _Member:
     def takes(self, errand: _Errand) -> bool:
         """Whether there is a slot; a request with work here leaves the last one to others."""
         kept = min(KEPT_SLOTS, self.upstream.slots - 1)
-        has_work = any(held.ticket.request == errand.ticket.request for held in self.running)
+        has_work = any(
+            held.ticket.request == errand.ticket.request for held in self.running.values()
+        )
         return self.free_slots > (kept if has_work else 0)
 
 
@@ -136,7 +138,7 @@ class UpstreamScheduler:
         self._refuse_queued(message)
         tasks = list(self._keepers)
         for member in self._members:
-            for errand, task in member.running.items():
+            for task, errand in member.running.items():
                 errand.events.put_nowait(Unavailable(message))
                 tasks.append(task)
         for task in tasks:
@@ -187,9 +189,9 @@ class UpstreamScheduler:
             errand.queue_s += asyncio.get_running_loop().time() - errand.queued_at_s
             errand.tried.append(member)
             task = asyncio.create_task(self._run(member, errand))
-            member.running[errand] = task
+            member.running[task] = errand
             # Not at the end of `_run`: a task that is cancelled at once never gets there.
-            task.add_done_callback(partial(self._settle, member, errand))
+            task.add_done_callback(partial(self._settle, member))
 
     def _matches(self) -> Iterator[tuple[_Member, _Errand]]:
         ready = [member for member in self._members if member.is_up and member.free_slots > 0]
@@ -207,8 +209,9 @@ class UpstreamScheduler:
         if self._queue.discard(errand, errand.ticket):
             return
         for member in self._members:
-            if (task := member.running.get(errand)) is not None:
-                task.cancel()
+            for task, held in member.running.items():
+                if held is errand:
+                    task.cancel()
 
     async def _run(self, member: _Member, errand: _Errand) -> None:
         language = errand.options.language or ""
@@ -231,9 +234,9 @@ class UpstreamScheduler:
             log.exception("upstream.bug")
             errand.events.put_nowait(EngineFailed(f"bug: {error!r}"))
 
-    def _settle(self, member: _Member, errand: _Errand, _: "asyncio.Task[None]") -> None:
+    def _settle(self, member: _Member, task: "asyncio.Task[None]") -> None:
         """A slot is free."""
-        del member.running[errand]
+        del member.running[task]
         if not self._is_closed:
             self._dispatch()
 

@@ -212,6 +212,24 @@ async def test_whoever_leaves_frees_the_slot(stubs: list[VllmStub]) -> None:
         assert text_of(await waiting) == "Next"
 
 
+async def test_a_second_try_on_the_same_upstream_counts_and_ends_like_a_first(
+    stubs: list[VllmStub],
+) -> None:
+    stubs[0].usual = hang(" Hello")
+    stubs[0].scripts = [lambda answer: answer.status(400)]
+    async with scheduler_of(stubs[:1], slots=3) as scheduler:
+        events = scheduler.submit(UTTERANCE, DecodeOptions(), Ticket(request="a"))
+        assert isinstance(await anext(events), Delta)
+        others = [asyncio.create_task(hear(scheduler, name)) for name in "bcd"]
+        await asyncio.sleep(0.1)
+        assert scheduler.queue_length == 1
+        await events.aclose()
+        await asyncio.sleep(0.1)
+        assert scheduler.queue_length == 0
+        stubs[0].released.set()
+        assert {text_of(await other) for other in others} == {"Hello"}
+
+
 async def test_leaving_before_anything_began_frees_the_slot_too(stubs: list[VllmStub]) -> None:
     async with scheduler_of(stubs[:1], slots=1) as scheduler:
         for _ in range(3):
