@@ -16,6 +16,8 @@ from auricle.engines.voxtral.vllm_dialect import StreamReader, UpstreamTrouble, 
 
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 10.0
+MAX_TIMEOUTS = 10
+"""How many times the longest silence a whole answer may take."""
 KEEP_ALIVE_S = 3.0
 """Below the 5 s after which vLLM closes an idle connection, maybe just as it is used again."""
 MAX_CARDS_BYTES = 1 << 20
@@ -105,7 +107,7 @@ class VllmUpstream:
         files = {"file": ("utterance.wav", wav, "audio/wav")}
         reader = StreamReader(max_tokens)
         async with (
-            _troubles("its answer"),
+            _troubles("its answer", MAX_TIMEOUTS * self._timeout_s),
             self._client.stream("POST", PATH, data=form, files=files) as response,
         ):
             if response.status_code != 200:
@@ -146,7 +148,7 @@ class VllmUpstream:
             raise UpstreamTrouble("its list of models has another form than vLLM's", is_down=True)
         named = [card for card in cards if isinstance(card, dict)]
         for card in named:
-            if self._model.name in {card.get("id"), card.get("root")}:
+            if self._model.name in [card.get("id"), card.get("root")]:
                 length = card.get("max_model_len")
                 self._max_context = length if isinstance(length, int) else None
                 self._served_name = str(card.get("id"))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from auricle.engines.protocol import DecodeOptions, Utterance
+from auricle.engines.voxtral import vllm_upstream
 from auricle.engines.voxtral.model import VoxtralModel
 from auricle.engines.voxtral.vllm_dialect import UpstreamTrouble
 from auricle.engines.voxtral.vllm_upstream import UpstreamOptions, VllmUpstream
@@ -117,6 +118,21 @@ async def test_pieces_without_text_are_silence_too(stub: VllmStub) -> None:
             await transcribe(upstream)
 
 
+async def test_a_trickle_ends_too(stub: VllmStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vllm_upstream, "MAX_TIMEOUTS", 2)
+
+    def trickle(answer: Answer) -> None:
+        answer.begin()
+        for n in range(1000):
+            answer.chunk(f" {n}")
+            answer._released.wait(0.1)
+
+    stub.usual = trickle
+    async with upstream_of(stub, REALTIME, timeout_s=0.5) as upstream:
+        with pytest.raises(UpstreamTrouble, match="its answer did not come in time"):
+            await transcribe(upstream)
+
+
 async def test_a_closed_generator_closes_the_connection(stub: VllmStub) -> None:
     left = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -166,6 +182,7 @@ async def test_a_loop_ends_the_text(stub: VllmStub) -> None:
     [
         ({"data": [{"id": "other"}]}, f"it does not serve {MODEL}"),
         ({"data": []}, f"it does not serve {MODEL}"),
+        ({"data": [{"id": [], "root": {}}, 7]}, f"it does not serve {MODEL}"),
         ({"data": 1}, "its list of models has another form than vLLM's"),
         ([], "its list of models has another form than vLLM's"),
     ],
