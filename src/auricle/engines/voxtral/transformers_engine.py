@@ -118,15 +118,20 @@ class TransformersVoxtral:
     def step(self) -> list[tuple[int, DecodeEvent]]:
         """Prefill some of those that wait, or advance all others by a token."""
         keys = self._alike()
+        events: list[tuple[int, DecodeEvent]] = []
         try:
             with torch.inference_mode():
                 if keys:
-                    return self._prefill(keys)
-                return [event for group in list(self._groups) for event in self._advance(group)]
+                    events += self._prefill(keys)
+                else:
+                    for group in list(self._groups):
+                        events += self._advance(group)
         except (RuntimeError, ValueError) as error:  # out of memory for one
-            failed = [*keys, *(row.key for group in self._groups for row in group.rows)]
+            reason = f"{type(error).__name__}: {error}"
+            rows = [row.key for group in self._groups for row in group.rows]
             self._groups.clear()
-            return [(key, Failed(f"{type(error).__name__}: {error}")) for key in failed]
+            events += [(key, Failed(reason)) for key in dict.fromkeys([*keys, *rows])]
+        return events
 
     def _alike(self) -> list[int]:
         """Keys of those that wait whose prompts have the same length as the first one's."""
@@ -211,7 +216,8 @@ class TransformersVoxtral:
         if not rows:
             self._groups = [each for each in self._groups if each is not group]
         elif len(rows) < len(group.rows):
-            kept = [i for i, row in enumerate(group.rows) if row in rows]
+            keys = {row.key for row in rows}
+            kept = [i for i, row in enumerate(group.rows) if row.key in keys]
             group.cache.batch_select_indices(torch.tensor(kept, device=self._device))
         group.rows = rows
 
