@@ -16,10 +16,12 @@ from auricle.errors import NotSupported, UnknownModel
 from auricle.frontend.pool import Block, FrontEndPool, RecordingEnd
 from auricle.pipeline.options import TranscribeOptions
 from auricle.pipeline.speakers import SpeakerListener, learn_voice, with_speakers
+from auricle.pipeline.spelling import with_spelling
 from auricle.scheduling.backlog import Backlog
 from auricle.served_models import ServedModel, ServedModels, Weights
 from auricle.settings import Settings
 from auricle.transcript.events import TranscriptEvent
+from auricle.transcript.spelling import Spelling
 from auricle.weights.card import ModelCard
 
 __all__ = ["Runtime", "Weights"]
@@ -97,9 +99,12 @@ class Runtime:
                 f"{', '.join(sorted(model.languages))}",
                 param="language",
             )
-        transcribe = model.transcriber.transcribe
-        if options.diarize:
-            transcribe = partial(self._with_speakers, model)
+        if options.context_bias and not model.context_bias:
+            raise NotSupported(
+                f"context_bias: model {model.row.id} cannot be told what to expect",
+                param="context_bias",
+            )
+        transcribe = partial(self._with_speakers if options.diarize else _spelt, model)
         blocks = self._backlog.meter(self._front_end.read(recording))
         async with aclosing(blocks), aclosing(transcribe(blocks, options, ticket)) as events:
             async for event in events:
@@ -122,9 +127,20 @@ class Runtime:
         asked = replace(options, granularity="word" if model.word_times else "segment")
         async with (
             SpeakerListener(self._diarizers) as listener,
-            aclosing(
-                model.transcriber.transcribe(listener.listen(blocks), asked, ticket)
-            ) as events,
+            aclosing(_spelt(model, listener.listen(blocks), asked, ticket)) as events,
         ):
             async for event in with_speakers(events, listener, known, options.granularity):
                 yield event
+
+
+def _spelt(
+    model: ServedModel,
+    blocks: AsyncIterable[Block | RecordingEnd],
+    options: TranscribeOptions,
+    ticket: Ticket,
+) -> AsyncGenerator[TranscriptEvent, None]:
+    """As `Transcriber.transcribe`, the caller's phrases spelt as the caller gave them."""
+    events = model.transcriber.transcribe(blocks, options, ticket)
+    if not options.context_bias:
+        return events
+    return with_spelling(events, Spelling(options.context_bias))

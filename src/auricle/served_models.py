@@ -88,11 +88,13 @@ class ServedModel:
     transcriber: Transcriber
     languages: frozenset[str]
     word_times: bool
+    context_bias: bool
     is_ready: Callable[[], bool]
 
     def card(self, name: str) -> ModelCard:
         """The card under one of its names."""
-        return replace(card_of(self.row, name), features=FEATURES)
+        own = {Feature.CONTEXT_BIAS} if self.context_bias else set()
+        return replace(card_of(self.row, name), features=FEATURES | own)
 
 
 class ServedModels:
@@ -219,7 +221,7 @@ class ServedModels:
 
     def _served_model(self, row: ModelRow) -> ServedModel:
         submit, slots, languages, is_ready = self._engine(row)
-        word_times = True
+        word_times, context_bias = True, row.engine == "openvino"
         if row.kind != "whisper":
             assert self._companion is not None  # noqa: S101 (there is one beside every such row)
             listener = self._schedulers[self._companion.id]
@@ -227,9 +229,12 @@ class ServedModels:
             speaks = is_ready
             is_ready = lambda: speaks() and listener.is_ready  # noqa: E731
         elif row.id in self._schedulers:
-            word_times = self._schedulers[row.id].info.word_times
+            info = self._schedulers[row.id].info
+            word_times, context_bias = info.word_times, info.context_bias
         transcriber = Transcriber(submit, max_in_flight=slots + EXTRA_WINDOWS_IN_FLIGHT)
-        return ServedModel(row, transcriber, frozenset(languages), word_times, is_ready)
+        return ServedModel(
+            row, transcriber, frozenset(languages), word_times, context_bias, is_ready
+        )
 
     def _engine(self, row: ModelRow) -> tuple[Submit, int, Sequence[str], Callable[[], bool]]:
         """How a row is decoded: by what, how much at once, which languages, whether it is up."""

@@ -13,7 +13,7 @@ from browser.playground import Playground
 from contract.sdk import NODE_MODULES, python_of
 from harness.media_host import MediaHost
 from harness.server import KEY
-from harness.speech import ASK_NOT
+from harness.speech import ASK_NOT, GERMAN
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -75,6 +75,19 @@ def test_a_file_streamed(
     program = playground.show_code(language)
     assert KEY not in program
     assert said(run(program, interpreter, tmp_path), interpreter) == ASK_NOT.words
+
+
+@pytest.mark.parametrize(("language", "interpreter"), PROGRAMS)
+def test_words_to_expect(
+    playground: Playground, tmp_path: Path, language: str, interpreter: str
+) -> None:
+    recording = tmp_path / "weissenburg.webm"
+    recording.write_bytes(GERMAN.path.read_bytes())
+    playground.choose(recording)
+    playground.page.get_by_text("More", exact=True).click()
+    playground.page.get_by_label("Words and phrases to expect").fill("Weissenburg, Old Town")
+    heard = said(run(playground.show_code(language), interpreter, tmp_path), interpreter)
+    assert heard == GERMAN.words.replace("weißenburg", "weissenburg")
 
 
 @pytest.mark.parametrize(("language", "interpreter"), CURRENT)

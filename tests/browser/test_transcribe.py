@@ -12,7 +12,7 @@ from browser.playground import Playground
 from harness.long_recording import say_repeatedly
 from harness.media_host import MediaHost
 from harness.server import Server
-from harness.speech import ASK_NOT, JFK
+from harness.speech import ASK_NOT, GERMAN, JFK
 from harness.waiting import eventually
 
 pytestmark = pytest.mark.needs("chromium")
@@ -89,6 +89,15 @@ def test_the_keyboard_alone_is_enough(playground: Playground, page: Page) -> Non
     expect(playground.lit).to_have_text(first)
     page.keyboard.press(" ")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def test_words_to_expect(playground: Playground, page: Page) -> None:
+    playground.choose(GERMAN.path)
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Words and phrases to expect").fill("Weissenburg, LANDKREISES")
+    playground.press()
+    playground.until_done()
+    assert "des LANDKREISES Weissenburg-Gunzenhausen" in playground.text()
 
 
 def test_a_dropped_file_in_segments(playground: Playground, page: Page) -> None:

@@ -76,13 +76,6 @@ def test_undecodable_audio(sdk: Sdk, call: Call, tmp_path: Path) -> None:
 
 
 @CALLS
-def test_context_bias_is_refused_and_not_ignored(sdk: Sdk, call: Call) -> None:
-    error = refused(call, sdk, model=MODEL, context_bias=["Kennedy"], **AUDIO)
-    _assert_invalid_arguments(error)
-    assert "context_bias" in error.content["message"]
-
-
-@CALLS
 def test_both_granularities(sdk: Sdk, call: Call) -> None:
     granularities = ["segment", "word"]
     error = refused(call, sdk, model=MODEL, timestamp_granularities=granularities, **AUDIO)

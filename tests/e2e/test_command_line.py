@@ -10,7 +10,7 @@ import pytest
 from auricle.scoring.text import normalize_basic
 from harness.media_host import MediaHost
 from harness.server import AURICLE, KEY, Server, environment
-from harness.speech import ASK_NOT, JFK
+from harness.speech import ASK_NOT, GERMAN, JFK
 
 Ended = subprocess.CompletedProcess[str]
 Transcribe = Callable[..., Ended]
@@ -51,6 +51,19 @@ def test_speakers_are_named(transcribe: Transcribe) -> None:
     cues = [line for line in ended.stdout.splitlines() if line and not line[0].isdigit()]
     assert cues
     assert all(cue.startswith("speaker_1: ") for cue in cues)
+
+
+def test_words_to_expect(transcribe: Transcribe) -> None:
+    ended = transcribe("--bias", "Weissenburg", "--bias", "LANDKREISES", str(GERMAN.path))
+    assert ended.returncode == 0, ended.stderr
+    assert "des LANDKREISES Weissenburg-Gunzenhausen" in ended.stdout
+
+
+def test_an_engine_that_cannot_be_biased_says_so() -> None:
+    arguments = ("--engine", "ctranslate2", "--workers", "1", "--bias", "Kennedy")
+    ended = run(*arguments, str(ASK_NOT.path), decoders="1")
+    assert ended.returncode == 1
+    assert "context_bias: engine ctranslate2" in ended.stderr
 
 
 def test_by_a_server(transcribe: Transcribe) -> None:

@@ -93,6 +93,12 @@ def test_all_models_have_cards(sdk: Sdk) -> None:
     assert alias["max_context_length"] == 32768
 
 
+def test_cards_say_which_model_can_be_told_what_to_expect(client: httpx.Client) -> None:
+    for model, can in (("whisper-base", True), (MINI, False), ("second", True)):
+        features = client.get(f"/v1/models/{model}").json()["features"]
+        assert ("context_bias" in features) == can
+
+
 def test_words_have_times_and_usage_is_ours(sdk: Sdk) -> None:
     answer = sdk.complete(
         model="voxtral-mini-latest", file=upload(JFK.path), timestamp_granularities=["word"]

@@ -65,13 +65,15 @@ class RemoteServer:
             InvalidRequest: the server refused it; the message is the server's.
             Unavailable: the server cannot be reached, or the connection broke.
         """
-        fields = {"model": self._model, "stream": "true"}
+        fields: dict[str, str | list[str]] = {"model": self._model, "stream": "true"}
         if options.language is not None:
             fields["language"] = options.language
         if options.granularity is not None:
             fields["timestamp_granularities"] = options.granularity
         if options.diarize:
             fields["diarize"] = "true"
+        if options.context_bias:
+            fields["context_bias"] = list(options.context_bias)
         try:
             with recording.open("rb") as file:
                 files = {"file": (recording.name, file)}

@@ -44,6 +44,13 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--words", action="store_true", help="word times (json)")
     parser.add_argument("--diarize", action="store_true", help="tell speakers apart")
     parser.add_argument(
+        "--bias",
+        action="append",
+        default=[],
+        metavar="PHRASE",
+        help="a word or phrase to expect, spelt as it is to be written; may be given again",
+    )
+    parser.add_argument(
         "--output-dir", type=Path, help="write each transcript to a file in this folder"
     )
     parser.add_argument(
@@ -65,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         language=arguments.language,
         granularity="word" if arguments.words else "segment",
         diarize=arguments.diarize,
+        context_bias=tuple(arguments.bias),
     )
     return asyncio.run(_run(arguments, settings, options))
 

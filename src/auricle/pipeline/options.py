@@ -25,7 +25,8 @@ class TranscribeOptions:
     temperature, 0..2, or None for the engine's own policy. With a `granularity` the events hold
     `SegmentCompleted`; with `word` their segments hold words. With `diarize` too: each is of one
     speaker, and all of them come at the end. Speakers who sound like one of the
-    `speaker_references` have that name.
+    `speaker_references` have that name. `context_bias` are words and phrases to expect, spelt as
+    they are to be written.
     """
 
     model: str | None = None
@@ -34,3 +35,4 @@ class TranscribeOptions:
     granularity: Granularity | None = None
     diarize: bool = False
     speaker_references: tuple[SpeakerReference, ...] = ()
+    context_bias: tuple[str, ...] = ()

@@ -189,6 +189,7 @@ class Transcriber:
             temperature=options.temperature,
             words=options.granularity == "word",
             times=options.granularity is not None,
+            context_bias=options.context_bias,
         )
         started_s = time.monotonic()
         utterance = Utterance(window.waveform)

@@ -19,6 +19,10 @@ _UNSPACED_SCRIPTS = (
     (0x20000, 0x3FFFF),  # CJK extensions
 )
 
+_UNSPACED = "".join(f"{chr(first)}-{chr(last)}" for first, last in _UNSPACED_SCRIPTS)
+SPACED_WORD_CHARACTER = rf"[^\W{_UNSPACED}]"
+"""A regular expression: a letter or digit of a script that separates words by spaces."""
+
 
 def is_unspaced(character: str) -> bool:
     """Whether the character belongs to a script without spaces between words."""

@@ -149,7 +149,7 @@ class CTranslate2Whisper:
 
     def _given(self, text: str, encoded: ctranslate2.StorageView) -> _Decoded:
         """A text that is not decoded but known; without tokens where it is too long to place."""
-        tokens = self._tokenizer.encode(text) if text else []
+        tokens = self._tokenizer.encode_phrase(text) if text else []
         if len(tokens) > MAX_TEXT_TOKENS:
             tokens = []
         return _Decoded(tuple(tokens), 0.0, 0.0, encoded)

@@ -1,7 +1,7 @@
 """Whisper on graphs of our own: a stepping engine, many utterances at once."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,9 +20,9 @@ from auricle.engines.protocol import (
     Utterance,
 )
 from auricle.engines.whisper.alignment import Aligner
+from auricle.engines.whisper.decoding.bias import Biases
 from auricle.engines.whisper.decoding.context import ContextPolicy
 from auricle.engines.whisper.decoding.given_text import GivenText
-from auricle.engines.whisper.decoding.rules import LogitRule
 from auricle.engines.whisper.decoding.window import Vocabulary, WindowDecoding, WindowResult
 from auricle.engines.whisper.encode_queue import SHORT_S, EncodeQueue
 from auricle.engines.whisper.generation_config import GenerationConfig
@@ -47,9 +47,6 @@ LONG_EVERY = 4
 
 logger = logging.getLogger(__name__)
 
-RulesOf = Callable[[DecodeOptions], Sequence[LogitRule]]
-"""Rules of one utterance beside Whisper's own: the hook for context bias."""
-
 
 @dataclass(slots=True)
 class _Live:
@@ -58,11 +55,6 @@ class _Live:
     utterance: Utterance
     options: DecodeOptions
     decoding: WindowDecoding = field(repr=False)
-
-
-def no_extra_rules(options: DecodeOptions) -> Sequence[LogitRule]:
-    """Nothing beside Whisper's own rules."""
-    return ()
 
 
 def _affordable(slots: int, dims: WhisperDims, options: GraphOptions) -> int:
@@ -88,7 +80,6 @@ class OpenVinoWhisper:
         context: ContextPolicy = ContextPolicy(),  # noqa: B008 (it is frozen)
         slots: int = 8,
         cache_folder: Path | None = None,
-        rules_of: RulesOf = no_extra_rules,
     ) -> None:
         """Load, compile and check the checkpoint in `folder`.
 
@@ -99,7 +90,6 @@ class OpenVinoWhisper:
             context: how much context utterances are given.
             slots: most utterances decoded at once; fewer where their windows are large.
             cache_folder: keeps the graphs for the next start.
-            rules_of: further rules for an utterance's logits.
 
         Raises:
             WeightsError: the files are missing or damaged.
@@ -111,14 +101,14 @@ class OpenVinoWhisper:
         self._policy = policy
         self._context = context
         slots = self._slots = _affordable(slots, weights.dims, graph_options)
-        self._rules_of = rules_of
         n_windows = max(slots, SELF_CHECK_WINDOWS)
-        limits = KernelLimits(n_windows, n_rows=2 * n_windows * policy.beam_size)
+        limits = KernelLimits(n_windows, n_rows=2 * n_windows * policy.widest_beam)
         self._kernel = Kernel(weights, graph_options, limits, cache_folder)
         self_check(self._kernel)
         self._aligner = Aligner(
             weights, graph_options, self._kernel, self._vocabulary.config.alignment_heads
         )
+        self._biases = Biases(tokenizer, weights.dims.n_vocab, policy.bias)
         self._live: dict[int, _Live] = {}
         self._unencoded = EncodeQueue()
         self._n_mixed_steps = 0
@@ -131,6 +121,7 @@ class OpenVinoWhisper:
             max_utterance_s=MAX_UTTERANCE_S,
             languages=tuple(dict.fromkeys(self._vocabulary.config.languages.values())) or ("en",),
             slots=self._slots,
+            context_bias=True,
             aligns=True,
         )
 
@@ -144,8 +135,8 @@ class OpenVinoWhisper:
         duration_s = utterance.duration_s
         if options.given_text is not None:
             return GivenText(*what, options=options, duration_s=duration_s)
-        rules = self._rules_of(options)
-        return WindowDecoding(*what, options=options, duration_s=duration_s, extra_rules=rules)
+        bias = self._biases.of(options.context_bias)
+        return WindowDecoding(*what, options=options, duration_s=duration_s, bias=bias)
 
     def cancel(self, key: int) -> None:
         """See `Engine`."""

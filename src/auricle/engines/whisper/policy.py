@@ -6,11 +6,28 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class BiasStrength:
+    """What the tokens of an expected phrase add to a text, in natural log-probability."""
+
+    first: float = 0.5
+    following: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """Texts followed at once, and how far they may be behind the best (log-probability)."""
+
+    width: int
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
 class DecodePolicy:
     """Thresholds of Radford et al. 2022, section 4.5, and our own bounds.
 
     Texts are followed that are at least half as likely as the best, at most `beam_size` of them:
-    `beam_margin` is the natural logarithm of that.
+    `beam_margin` is the natural logarithm of that. `begun_phrases` are the texts in the
+    middle of an expected phrase that are followed beside them.
 
     A result that runs in a loop, whose text repeats itself (`compression_ratio`), or that the
     model itself holds unlikely (`mean_logprob`) is decoded again. The paper's compression
@@ -20,6 +37,8 @@ class DecodePolicy:
 
     beam_size: int = 5
     beam_margin: float = 0.7
+    begun_phrases: Beam = Beam(4, 3.0)
+    bias: BiasStrength = BiasStrength()
     temperatures: tuple[float, ...] = (0.0, 0.4, 0.8)
     max_compression_ratio: float = 3.0
     min_mean_logprob: float = -1.0
@@ -30,6 +49,11 @@ class DecodePolicy:
     def token_cap(self, duration_s: float) -> int:
         """Tokens a window of that much speech can plausibly need."""
         return min(self.max_tokens, 24 + round(self.max_tokens_per_s * duration_s))
+
+    @property
+    def widest_beam(self) -> int:
+        """Most texts that one window follows at once."""
+        return self.beam_size + self.begun_phrases.width
 
     def attempts(self, temperature: float | None) -> tuple[float, ...]:
         """Temperatures to try, in order, until a result is believed; 0 is beam search."""

@@ -63,8 +63,12 @@ class WhisperTokenizer:
         return [self.sot, self.language_token(language), self.transcribe]
 
     def encode(self, text: str) -> list[int]:
+        """The tokens of a text, without special ones around it."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def encode_phrase(self, text: str) -> list[int]:
         """The tokens of a text as they follow a prompt: with a space before it."""
-        return list(self._tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids)
+        return self.encode(f" {text.strip()}")
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Text of the tokens; special tokens and timestamps are left out."""

@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    StringConstraints,
     ValidationError,
     WithJsonSchema,
     model_validator,
@@ -23,6 +24,7 @@ from auricle.server.wire.field_reader import LongText, RawField, Upload
 from auricle.sources.url import check_url
 
 MAX_CONTEXT_BIAS = 100
+MAX_BIAS_PHRASE = 100  # characters
 MAX_SPEAKER_REFERENCES = 8
 MAX_SPEAKER_NAME = 100  # characters
 MAX_SHOWN = 200
@@ -31,6 +33,17 @@ MAX_SHOWN = 200
 LIST_FIELDS = frozenset({"context_bias", "timestamp_granularities"})
 OTHER_DIALECT_FIELDS = ("response_format", "include[]", "chunking_strategy")
 OTHER_DIALECT_AGENT = "OpenAI/"
+
+
+def _spaced(value: object) -> object:
+    """A phrase with single spaces; the older generation of clients joins its words with `_`."""
+    return " ".join(value.replace("_", " ").split()) if isinstance(value, str) else value
+
+
+BiasPhrase = Annotated[
+    str, BeforeValidator(_spaced), StringConstraints(min_length=1, max_length=MAX_BIAS_PHRASE)
+]
+"""A word or phrase to expect."""
 
 
 def _check_upload(value: object) -> Upload:
@@ -123,10 +136,11 @@ class TranscriptionRequest(BaseModel):
             }
         ),
     ] = Field(default=None, description="Name and reference audio of known speakers.")
-    context_bias: list[str] = Field(
+    context_bias: list[BiasPhrase] = Field(
         default_factory=list,
         max_length=MAX_CONTEXT_BIAS,
-        description="Words and phrases to expect.",
+        description="Words and phrases to expect, spelt as they are to be written; "
+        "`_` between words is a space.",
     )
     timestamp_granularities: list[Literal["segment", "word"]] = Field(
         default_factory=list, description="Fills `segments`: either `segment` or `word`."
@@ -172,6 +186,7 @@ class TranscriptionRequest(BaseModel):
             temperature=self.temperature,
             granularity=granularity,
             diarize=self.diarize,
+            context_bias=tuple(dict.fromkeys(self.context_bias)),
         )
 
 

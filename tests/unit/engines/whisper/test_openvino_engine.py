@@ -18,10 +18,9 @@ from auricle.engines.protocol import (
     Hypothesis,
     Utterance,
 )
-from auricle.engines.whisper.decoding.rules import LogitBias
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.openvino_engine import OpenVinoWhisper
-from auricle.engines.whisper.policy import DecodePolicy
+from auricle.engines.whisper.policy import BiasStrength, DecodePolicy
 from auricle.transcript.joining import join_texts
 
 GREEDY = DecodePolicy(beam_size=1, temperatures=(0.0, 0.8), min_mean_logprob=-20, max_tokens=40)
@@ -225,19 +224,15 @@ def test_waveform_that_is_no_number_fails_and_the_engine_goes_on(engine: OpenVin
     assert decode(engine, noise(3)).n_tokens > 0
 
 
-def test_rules_of_the_caller_change_what_is_heard(
-    random_checkpoint: Callable[[bool], Path],
-) -> None:
-    favoured = 4_242
-    engine = OpenVinoWhisper(
-        random_checkpoint(True),
-        replace(GREEDY, max_tokens=4),
-        GraphOptions.exact(),
-        slots=1,
-        rules_of=lambda options: [LogitBias({favoured: 1e3 if options.language == "en" else 0})],
-    )
-    assert f"w{favoured}" in decode(engine, noise(3), language="en").segments[0].text
-    assert f"w{favoured}" not in decode(engine, noise(3), language="de").segments[0].text
+def test_phrases_to_expect_are_heard(random_checkpoint: Callable[[bool], Path]) -> None:
+    strong = replace(GREEDY, max_tokens=20, bias=BiasStrength(1e3, 1e3))
+    engine = OpenVinoWhisper(random_checkpoint(True), strong, GraphOptions.exact(), slots=1)
+    assert engine.info.context_bias
+    biased = decode(engine, noise(3), context_bias=("quay",))
+    assert "quay" in "".join(segment.text for segment in biased.segments).lower()
+    plain = decode(engine, noise(3))
+    assert "quay" not in "".join(segment.text for segment in plain.segments).lower()
+    engine.close()
 
 
 def test_english_only_checkpoint_needs_no_language(

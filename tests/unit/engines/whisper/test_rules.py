@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from auricle.engines.whisper.decoding.rules import (
-    LogitBias,
     SuppressAtBegin,
     SuppressTokens,
     TimestampRules,
@@ -41,12 +40,6 @@ def test_begin_rule_holds_only_for_the_first_token() -> None:
     assert row[EOT] > -np.inf
     SuppressAtBegin([EOT]).apply(row, [])
     assert row[EOT] == -np.inf
-
-
-def test_bias_is_added() -> None:
-    row = flat()
-    LogitBias({4: 2.5, 9: -1}).apply(row, [])
-    assert (row[4], row[9], row[5]) == (12.5, 9, 10)
 
 
 def test_window_opens_with_an_early_timestamp() -> None:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from auricle.engines.whisper.decoding.beam import BeamSearch
+from auricle.engines.whisper.decoding.beam import BeamSearch, Biased
 from auricle.engines.whisper.decoding.greedy import GreedySearch
 from auricle.engines.whisper.decoding.rules import SuppressTokens
 from auricle.engines.whisper.decoding.search import Decoded, Search, SearchLimits
+from auricle.engines.whisper.policy import Beam
 
 N_VOCAB = 12
 EOT = N_VOCAB - 1
@@ -110,7 +111,7 @@ def test_greedy_takes_the_likeliest_token_each_time() -> None:
 def test_beam_search_finds_what_the_textbook_finds(seed: int, width: int) -> None:
     rows = ToyRows(seed)
     row = rows.join()
-    decoded = run(rows, BeamSearch(rows, row, [], LIMITS, width=width), row)
+    decoded = run(rows, BeamSearch(rows, row, [], LIMITS, beam=Beam(width, np.inf)), row)
     assert decoded.tokens == naive_beam(rows, width)
 
 
@@ -119,14 +120,14 @@ def test_beam_search_finds_what_the_textbook_finds(seed: int, width: int) -> Non
 def test_texts_far_behind_the_best_are_given_up(seed: int, margin: float) -> None:
     rows = ToyRows(seed)
     row = rows.join()
-    decoded = run(rows, BeamSearch(rows, row, [], LIMITS, width=5, margin=margin), row)
+    decoded = run(rows, BeamSearch(rows, row, [], LIMITS, beam=Beam(5, margin)), row)
     assert decoded.tokens == naive_beam(rows, 5, margin)
 
 
 def test_sure_model_keeps_one_row() -> None:
     rows = ToyRows(0, spread=60.0)
     row = rows.join()
-    search = BeamSearch(rows, row, [], LIMITS, width=5, margin=3.0)
+    search = BeamSearch(rows, row, [], LIMITS, beam=Beam(5, 3.0))
     logits = {row: rows.logits_after(())}
     while search.advance(logits) is None:
         assert len(search.feed()) == 1
@@ -139,7 +140,7 @@ def test_sure_model_keeps_one_row() -> None:
 def test_settled_tokens_of_a_beam_search_stay(seed: int, margin: float) -> None:
     rows = ToyRows(seed)
     row = rows.join()
-    search = BeamSearch(rows, row, [], LIMITS, width=4, margin=margin)
+    search = BeamSearch(rows, row, [], LIMITS, beam=Beam(4, margin))
     logits = {row: rows.logits_after(())}
     settled: list[tuple[int, ...]] = [()]
     while (decoded := search.advance(logits)) is None:
@@ -168,7 +169,7 @@ def test_texts_that_differ_only_in_their_times_are_followed_once() -> None:
     rows = TimedRows()
     row = rows.join()
     limits = SearchLimits(eot=8, max_tokens=9)
-    search = BeamSearch(rows, row, [], limits, width=4)
+    search = BeamSearch(rows, row, [], limits, beam=Beam(4, np.inf))
     logits = {row: rows.logits_after(())}
     while search.advance(logits) is None:
         feed = search.feed()
@@ -181,7 +182,7 @@ def test_texts_that_differ_only_in_their_times_are_followed_once() -> None:
 def test_beam_of_one_is_greedy() -> None:
     rows = ToyRows(3)
     row = rows.join()
-    beam = run(rows, BeamSearch(rows, row, [], LIMITS, width=1), row)
+    beam = run(rows, BeamSearch(rows, row, [], LIMITS, beam=Beam(1, np.inf)), row)
     row = rows.join()
     assert beam.tokens == run(rows, GreedySearch(rows, row, [], LIMITS), row).tokens
 
@@ -189,7 +190,7 @@ def test_beam_of_one_is_greedy() -> None:
 def test_beams_are_fed_what_they_say() -> None:
     rows = ToyRows(1)
     row = rows.join()
-    search = BeamSearch(rows, row, [], LIMITS, width=4)
+    search = BeamSearch(rows, row, [], LIMITS, beam=Beam(4, np.inf))
     logits = {row: rows.logits_after(())}
     while search.advance(logits) is None:
         feed = search.feed()
@@ -208,7 +209,7 @@ def test_search_stops_at_its_limit_of_tokens(width: int) -> None:
     rule = SuppressTokens([EOT])
     limits = SearchLimits(EOT, 6)
     search: Search = (
-        BeamSearch(rows, row, [rule], limits, width=width)
+        BeamSearch(rows, row, [rule], limits, beam=Beam(width, np.inf))
         if width > 1
         else GreedySearch(rows, row, [rule], limits)
     )
@@ -229,7 +230,7 @@ def test_search_stops_as_soon_as_it_runs_in_a_loop(width: int) -> None:
     rows = LoopingRows()
     row = rows.join()
     search: Search = (
-        BeamSearch(rows, row, [], LIMITS, width=width)
+        BeamSearch(rows, row, [], LIMITS, beam=Beam(width, np.inf))
         if width > 1
         else GreedySearch(rows, row, [], LIMITS)
     )
@@ -260,7 +261,7 @@ def test_search_that_was_begun_keeps_its_tokens(width: int) -> None:
     begun = Decoded((4, 5), (-0.5, -0.25), -0.4)
     logits = rows.step({row: [4, 5]})
     search: Search = (
-        BeamSearch(rows, row, [], LIMITS, width=width, begun=begun)
+        BeamSearch(rows, row, [], LIMITS, beam=Beam(width, np.inf), begun=begun)
         if width > 1
         else GreedySearch(rows, row, [], LIMITS, begun=begun)
     )
@@ -269,3 +270,41 @@ def test_search_that_was_begun_keeps_its_tokens(width: int) -> None:
     search.close()
     assert decoded.tokens[:2] == (4, 5)
     assert decoded.logprobs[:2] == (-0.5, -0.25)
+
+
+class OneToken:
+    """Lends every text something for a token, and takes it back with the next."""
+
+    def __init__(self, token: int, lent: float, *, kept: bool) -> None:
+        self._token, self._lent, self._kept = token, lent, kept
+
+    def at_stake(self, tokens: Sequence[int]) -> float:
+        return self._lent if tokens and tokens[-1] == self._token and not self._kept else 0.0
+
+    def favour(self, scores: NDArray[np.float32], tokens: Sequence[int]) -> NDArray[np.float32]:
+        favoured = scores - np.float32(self.at_stake(tokens))
+        favoured[self._token] += self._lent
+        return favoured
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("width", [1, 3])
+def test_what_is_only_lent_changes_nothing(seed: int, width: int) -> None:
+    def found(bias: Biased | None) -> Decoded:
+        rows = ToyRows(seed)
+        row = rows.join()
+        return run(rows, BeamSearch(rows, row, [], LIMITS, beam=Beam(width, 2.0), bias=bias), row)
+
+    lender = OneToken(5, 3.0, kept=False)
+    assert found(Biased(lender, Beam(4, 3.0))) == found(None)
+
+
+def test_what_is_kept_decides() -> None:
+    def found(bias: Biased | None) -> tuple[int, ...]:
+        rows = ToyRows(4)
+        row = rows.join()
+        beam = Beam(3, 2.0)
+        return run(rows, BeamSearch(rows, row, [], LIMITS, beam=beam, bias=bias), row).tokens
+
+    assert 7 not in found(None)
+    assert 7 in found(Biased(OneToken(7, 8.0, kept=True), Beam(4, 3.0)))

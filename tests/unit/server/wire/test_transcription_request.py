@@ -12,6 +12,7 @@ from auricle.server.status import encode_json, error_body
 from auricle.server.wire.errors import ValidationFailed
 from auricle.server.wire.field_reader import LongText, RawField, Upload
 from auricle.server.wire.transcription_request import (
+    MAX_BIAS_PHRASE,
     MAX_CONTEXT_BIAS,
     TranscriptionRequest,
     parse_request,
@@ -88,7 +89,7 @@ def test_quotes_around_values_are_taken_off() -> None:
     ],
 )
 def test_lists_in_every_spelling(fields: list[tuple[str, Any]]) -> None:
-    assert parsed(*fields).context_bias == ["a", "b_c"]
+    assert parsed(*fields).context_bias == ["a", "b c"]
 
 
 @pytest.mark.parametrize("name", ["context_bias", "timestamp_granularities"])
@@ -290,6 +291,14 @@ def test_context_bias_is_bounded() -> None:
     assert len(parsed(("context_bias", ["a"] * MAX_CONTEXT_BIAS)).context_bias) == MAX_CONTEXT_BIAS
     assert problems(("context_bias", ["a"] * (MAX_CONTEXT_BIAS + 1)))
     assert problems(("context_bias", [5]))
+    assert parsed(("context_bias", "x" * MAX_BIAS_PHRASE)).context_bias
+    assert problems(("context_bias", "x" * (MAX_BIAS_PHRASE + 1)))
+    assert problems(("context_bias", " _ "))
+
+
+def test_phrases_reach_the_pipeline_once_each() -> None:
+    asked = parsed(("context_bias", ["New_York", " New  York ", "iOS"]))
+    assert asked.options().context_bias == ("New York", "iOS")
 
 
 @pytest.mark.parametrize("value", [{"ana": "u"}, '{"ana": "u"}', {}, "{}"])

@@ -9,6 +9,7 @@ import numpy as np
 from auricle.engines.whisper.decoding.rules import LogitRow, LogitRule
 from auricle.engines.whisper.decoding.search import (
     Decoded,
+    Favouring,
     Rows,
     SearchLimits,
     common_prefix,
@@ -16,6 +17,7 @@ from auricle.engines.whisper.decoding.search import (
     log_sum_exp,
     looping_from,
 )
+from auricle.engines.whisper.policy import Beam
 
 _TIME = -1
 
@@ -24,7 +26,7 @@ _TIME = -1
 class _Beam:
     """A text and the kernel's row that has been fed all of it but the last token.
 
-    `spoken` are its tokens with all times alike.
+    `total` is what the model and the bias give it; `spoken` are its tokens with all times alike.
     """
 
     row: int
@@ -36,16 +38,26 @@ class _Beam:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A beam and what may follow it."""
+    """A beam and what may follow it.
+
+    `gain` is `logprob` and what the bias adds; `at_stake` is what the bias only lends.
+    """
 
     beam: _Beam
     token: int
     logprob: float
+    gain: float
+    at_stake: float
     spoken: tuple[int, ...]
 
     @property
     def total(self) -> float:
-        return self.beam.total + self.logprob
+        return self.beam.total + self.gain
+
+    @property
+    def safe_total(self) -> float:
+        """Without what is given back if the phrase that it is in goes on otherwise."""
+        return self.total - self.at_stake
 
     def on(self, row: int) -> _Beam:
         """The beam it becomes on a row of its own."""
@@ -55,10 +67,23 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Finished:
-    """A text with its end, and the log-probability of all of it."""
+    """A text with its end, and what the model and the bias give to all of it."""
 
     decoded: Decoded
     total: float
+
+    @property
+    def rating(self) -> float:
+        """The mean of a token, the end counted."""
+        return self.total / (len(self.decoded.tokens) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Biased:
+    """A bias, and the texts in the middle of a phrase that are followed beside the likeliest."""
+
+    bias: Favouring
+    begun_phrases: Beam
 
 
 class BeamSearch:
@@ -67,8 +92,11 @@ class BeamSearch:
     Texts that are `margin` less likely than the best are given up (Freitag and Al-Onaizan 2017,
     "Beam Search Strategies for Neural Machine Translation", absolute threshold): where the model
     is sure, one row is left. Of texts that differ only in their times, the likeliest is followed:
-    they would go on alike. A text is rated by its mean
-    log-probability, the end counted.
+    they would go on alike.
+
+    With a bias, texts are followed as without one, but for the phrases they have completed; those
+    that have begun one are followed beside them, so that they take nobody's place until the
+    phrase is said.
     """
 
     def __init__(
@@ -78,9 +106,9 @@ class BeamSearch:
         rules: Sequence[LogitRule],
         limits: SearchLimits,
         *,
-        width: int,
-        margin: float = math.inf,
+        beam: Beam,
         begun: Decoded | None = None,
+        bias: Biased | None = None,
     ) -> None:
         """Take over `row`, which has been fed the prompt; `advance` gets its logits first.
 
@@ -89,16 +117,19 @@ class BeamSearch:
             row: the first beam's.
             rules: of the window.
             limits: when to end.
-            width: most texts followed at once.
-            margin: natural log-probability behind the best from which a text is given up.
+            beam: which texts are followed.
             begun: its tokens are kept and must have been fed as well.
+            bias: makes some texts likelier for this search than they are.
         """
         self._rows = rows
         self._rules = rules
         self._limits = limits
-        self._width = width
-        self._margin = margin
-        first = _Beam(row, begun.tokens, begun.logprobs) if begun else _Beam(row)
+        self._beam = beam
+        self._biased = bias
+        self._begun_phrases = bias.begun_phrases if bias else Beam(0, -math.inf)
+        first = _Beam(row)
+        if begun:
+            first = _Beam(row, begun.tokens, begun.logprobs, sum(begun.logprobs))
         self._beams = [first]
         self._finished: list[_Finished] = []
 
@@ -121,23 +152,36 @@ class BeamSearch:
     def advance(self, logits: Mapping[int, LogitRow]) -> Decoded | None:
         """See `Search`."""
         candidates: list[_Candidate] = []
-        least = self._best_finished() - self._margin
+        best = self._best_finished()
         for beam in self._beams:  # the likeliest first: it raises the bar for the others
-            found = self._likeliest(beam, logits[beam.row], least)
+            found = self._likeliest(beam, logits[beam.row], best)
             candidates += found
-            if found:
-                least = max(least, found[0].total - self._margin)
-        candidates.sort(key=lambda candidate: candidate.total, reverse=True)
-        chosen: dict[tuple[int, ...], _Candidate] = {}
-        for candidate in candidates:
-            if len(chosen) == self._width or candidate.total < least:
-                break
-            if candidate.token != self._limits.eot:
-                chosen.setdefault(candidate.spoken, candidate)
-            elif len(self._finished) < self._width:
-                self._finished.append(_ended(candidate))
-        self._continue(list(chosen.values()))
+            best = max([best, *(candidate.safe_total for candidate in found)])
+        self._continue(self._choose(candidates, best))
         return self._result()
+
+    def _choose(self, candidates: Sequence[_Candidate], best: float) -> list[_Candidate]:
+        """Those to be followed, by what is safe of their scores; then those amid a phrase."""
+        chosen: dict[tuple[int, ...], _Candidate] = {}
+        others = []
+        for candidate in sorted(candidates, key=_safe_total, reverse=True):
+            is_close = candidate.safe_total >= best - self._beam.margin
+            if candidate.spoken in chosen:
+                continue
+            if not is_close or len(chosen) == self._beam.width:
+                others.append(candidate)
+            elif candidate.token != self._limits.eot:
+                chosen[candidate.spoken] = candidate
+            elif len(self._finished) < self._beam.width:
+                self._finished.append(_ended(candidate))
+        others.sort(key=lambda candidate: candidate.total, reverse=True)
+        least = best - self._begun_phrases.margin
+        amid = [each for each in others if each.at_stake > 0 and each.total >= least]
+        begun: dict[tuple[int, ...], _Candidate] = {}
+        for candidate in amid:
+            if candidate.spoken not in chosen:
+                begun.setdefault(candidate.spoken, candidate)
+        return [*chosen.values(), *list(begun.values())[: self._begun_phrases.width]]
 
     def close(self) -> None:
         """See `Search`."""
@@ -148,27 +192,32 @@ class BeamSearch:
     def _best_finished(self) -> float:
         return max((finished.total for finished in self._finished), default=-np.inf)
 
-    def _likeliest(self, beam: _Beam, logits: LogitRow, least: float) -> list[_Candidate]:
-        """Continuations not below `least` in all, and within the margin of the first.
+    def _likeliest(self, beam: _Beam, logits: LogitRow, best: float) -> list[_Candidate]:
+        """Continuations near the best text so far and the first of them.
 
-        One more than the width, as one of them may be the end. Of times, the likeliest.
+        One more than are followed, as one of them may be the end. Of times, the likeliest.
         """
         allowed = constrained(logits, beam.tokens, self._rules)
+        bias = self._biased.bias if self._biased else None
+        ranked = bias.favour(allowed, beam.tokens) if bias else allowed
         norm = log_sum_exp(allowed)
+        margin = max(self._beam.margin, self._begun_phrases.margin)
         found: list[_Candidate] = []
-        while len(found) <= self._width:
-            token = int(allowed.argmax())
-            logprob = float(allowed[token]) - norm
-            if beam.total + logprob < least or logprob == -np.inf:
+        while len(found) <= self._beam.width + self._begun_phrases.width:
+            token = int(ranked.argmax())
+            gain = float(ranked[token]) - norm
+            if beam.total + gain < best - margin or gain == -np.inf:
                 break
             is_time = token > self._limits.eot
+            at_stake = bias.at_stake([*beam.tokens, token]) if bias else 0.0
             spoken = (*beam.spoken, _TIME if is_time else token)
-            found.append(_Candidate(beam, token, logprob, spoken))
-            least = max(least, beam.total + logprob - self._margin)
+            logprob = float(allowed[token]) - norm
+            found.append(_Candidate(beam, token, logprob, gain, at_stake, spoken))
+            best = max(best, found[-1].safe_total)
             if is_time:
-                allowed[self._limits.eot + 1 :] = -np.inf
+                ranked[self._limits.eot + 1 :] = -np.inf
             else:
-                allowed[token] = -np.inf
+                ranked[token] = -np.inf
         return found
 
     def _continue(self, chosen: Sequence[_Candidate]) -> None:
@@ -187,7 +236,7 @@ class BeamSearch:
         self._beams = beams
 
     def _result(self) -> Decoded | None:
-        if self._finished and (len(self._finished) >= self._width or not self._beams):
+        if self._finished and (len(self._finished) >= self._beam.width or not self._beams):
             return self._best()
         best = self._beams[0]
         is_loop = looping_from(best.tokens, self._limits.eot) is not None
@@ -200,8 +249,11 @@ class BeamSearch:
         return Decoded(best.tokens, best.logprobs, mean, is_loop=is_loop, is_cut=is_cut)
 
     def _best(self) -> Decoded:
-        every = (finished.decoded for finished in self._finished)
-        return max(every, key=lambda decoded: decoded.mean_logprob)
+        return max(self._finished, key=lambda finished: finished.rating).decoded
+
+
+def _safe_total(candidate: _Candidate) -> float:
+    return candidate.safe_total
 
 
 def _ended(candidate: _Candidate) -> _Finished:

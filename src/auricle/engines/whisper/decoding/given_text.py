@@ -37,7 +37,9 @@ class GivenText(WindowDecoding):
         super().__init__(
             kernel, vocabulary, policy, context, options=options, duration_s=duration_s
         )
-        tokens = vocabulary.tokenizer.encode(options.given_text) if options.given_text else []
+        tokens = (
+            vocabulary.tokenizer.encode_phrase(options.given_text) if options.given_text else []
+        )
         if len(tokens) > MAX_TEXT_TOKENS:
             tokens = []
         self._given = Decoded(tuple(tokens), (0.0,) * len(tokens), 0.0)

@@ -7,6 +7,7 @@ import numpy as np
 from auricle.engines.whisper.decoding.rules import LogitRow, LogitRule
 from auricle.engines.whisper.decoding.search import (
     Decoded,
+    Favouring,
     Rows,
     SearchLimits,
     constrained,
@@ -28,6 +29,7 @@ class GreedySearch:
         temperature: float = 0.0,
         begun: Decoded | None = None,
         seed: int = 0,
+        bias: Favouring | None = None,
     ) -> None:
         """Take over `row`, which has been fed the prompt; `advance` gets its logits first.
 
@@ -38,6 +40,7 @@ class GreedySearch:
         self._rules = rules
         self._limits = limits
         self._temperature = temperature
+        self._bias = bias
         self._random = np.random.default_rng(seed)
         self._tokens = list(begun.tokens) if begun else []
         self._logprobs = list(begun.logprobs) if begun else []
@@ -59,7 +62,8 @@ class GreedySearch:
     def advance(self, logits: Mapping[int, LogitRow]) -> Decoded | None:
         """See `Search`."""
         allowed = constrained(logits[self._row], self._tokens, self._rules)
-        token = self._choose(allowed)
+        ranked = self._bias.favour(allowed, self._tokens) if self._bias else allowed
+        token = self._choose(ranked)
         logprob = float(allowed[token]) - log_sum_exp(allowed)
         if token == self._limits.eot:
             return self._result(logprob)
@@ -75,12 +79,12 @@ class GreedySearch:
         """See `Search`."""
         self._rows.leave(self._row)
 
-    def _choose(self, allowed: LogitRow) -> int:
+    def _choose(self, ranked: LogitRow) -> int:
         if not self._temperature:
-            return int(allowed.argmax())
+            return int(ranked.argmax())
         # The greatest of logits with Gumbel noise is a draw from their softmax.
-        noise = self._random.gumbel(size=allowed.shape)
-        return int((allowed / self._temperature + noise).argmax())
+        noise = self._random.gumbel(size=ranked.shape)
+        return int((ranked / self._temperature + noise).argmax())
 
     def _result(
         self, end_logprob: float | None = None, *, is_loop: bool = False, is_cut: bool = False

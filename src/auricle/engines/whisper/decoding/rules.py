@@ -1,6 +1,6 @@
 """What may come next: rules that change a row of logits before a token is chosen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -39,18 +39,6 @@ class SuppressAtBegin(SuppressTokens):
         """See `LogitRule`."""
         if not tokens:
             super().apply(logits, tokens)
-
-
-class LogitBias:
-    """Adds to the scores of some tokens: the hook for context bias."""
-
-    def __init__(self, bias: Mapping[int, float]) -> None:
-        self._tokens = np.fromiter(bias.keys(), np.int64, len(bias))
-        self._bias = np.fromiter(bias.values(), np.float32, len(bias))
-
-    def apply(self, logits: LogitRow, tokens: Sequence[int]) -> None:
-        """See `LogitRule`."""
-        logits[self._tokens] += self._bias
 
 
 class TimestampRules:

@@ -86,6 +86,18 @@ def constrained(
     return allowed
 
 
+class Favouring(Protocol):
+    """Makes some texts likelier than the model holds them; see `ContextBias`."""
+
+    def favour(self, scores: LogitRow, tokens: Sequence[int]) -> LogitRow:
+        """The scores as the search is to rank them; they are not changed."""
+        ...
+
+    def at_stake(self, tokens: Sequence[int]) -> float:
+        """What of the text's score is only lent, in natural log-probability."""
+        ...
+
+
 def common_prefix(texts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     """What all of one or more texts begin with."""
     if not texts:

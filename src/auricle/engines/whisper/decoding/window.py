@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from auricle.engines.protocol import DecodeOptions
-from auricle.engines.whisper.decoding.beam import BeamSearch
+from auricle.engines.whisper.decoding.beam import BeamSearch, Biased
 from auricle.engines.whisper.decoding.context import FULL_CONTEXT_S, Attempt, ContextPolicy
 from auricle.engines.whisper.decoding.greedy import GreedySearch
 from auricle.engines.whisper.decoding.rules import (
@@ -24,6 +24,7 @@ from auricle.engines.whisper.decoding.rules import (
 )
 from auricle.engines.whisper.decoding.search import (
     Decoded,
+    Favouring,
     Rows,
     Search,
     SearchLimits,
@@ -32,7 +33,7 @@ from auricle.engines.whisper.decoding.search import (
 )
 from auricle.engines.whisper.decoding.streaming import TextStream
 from auricle.engines.whisper.generation_config import GenerationConfig
-from auricle.engines.whisper.policy import DecodePolicy
+from auricle.engines.whisper.policy import Beam, DecodePolicy
 from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S, WhisperTokenizer
 from auricle.engines.whisper.window_places import CrossState
 
@@ -64,12 +65,11 @@ class Vocabulary:
     tokenizer: WhisperTokenizer
     config: GenerationConfig
 
-    def rules(self, last_s: float, extra: Sequence[LogitRule]) -> list[LogitRule]:
-        """The rules of a window with timestamps up to `last_s`; `extra` come first."""
+    def rules(self, last_s: float) -> list[LogitRule]:
+        """The rules of a window with timestamps up to `last_s`."""
         tokenizer = self.tokenizer
         never = (*self.config.suppressed, *self._control_tokens())
         return [
-            *extra,
             SuppressTokens(never),
             SuppressAtBegin(self.config.suppressed_at_begin),
             TimestampRules(
@@ -108,14 +108,14 @@ class WindowDecoding:
         *,
         options: DecodeOptions,
         duration_s: float,
-        extra_rules: Sequence[LogitRule] = (),
+        bias: Favouring | None = None,
     ) -> None:
         self._kernel = kernel
         self._vocabulary = vocabulary
         self._policy = policy
         self._options = options
         self._duration_s = duration_s
-        self._extra_rules = extra_rules
+        self._bias = bias
         self._attempts = context.attempts(policy.attempts(options.temperature), duration_s)
         self._attempt: Attempt = next(self._attempts)
         self._state: CrossState | None = None
@@ -255,22 +255,28 @@ class WindowDecoding:
 
     def _begin_search(self, row: int) -> Search:
         attempt = self._attempt
-        rules = self._vocabulary.rules(attempt.context_s, self._extra_rules)
+        rules = self._vocabulary.rules(attempt.context_s)
         limits = SearchLimits(
             self._vocabulary.tokenizer.eot, self._policy.token_cap(self._duration_s)
         )
-        if attempt.temperature > 0 or self._policy.beam_size == 1:
+        if attempt.temperature > 0 or (self._policy.beam_size == 1 and self._bias is None):
             return GreedySearch(
-                self._kernel, row, rules, limits, temperature=attempt.temperature, begun=self._begun
+                self._kernel,
+                row,
+                rules,
+                limits,
+                temperature=attempt.temperature,
+                begun=self._begun,
+                bias=self._bias,
             )
         return BeamSearch(
             self._kernel,
             row,
             rules,
             limits,
-            width=self._policy.beam_size,
-            margin=self._policy.beam_margin,
+            beam=Beam(self._policy.beam_size, self._policy.beam_margin),
             begun=self._begun,
+            bias=Biased(self._bias, self._policy.begun_phrases) if self._bias else None,
         )
 
     def _conclude(self, search: Search, decoded: Decoded) -> WindowResult | None:
@@ -317,7 +323,9 @@ class WindowDecoding:
         """
         eot, n_sent = self._vocabulary.tokenizer.eot, len(self._sent)
         results = [each for each in self._results if each.tokens[:n_sent] == tuple(self._sent)]
-        ending = [each for each in results if looping_from(each.tokens, eot) is None]
+        ending = [
+            each for each in results if not each.is_cut and looping_from(each.tokens, eot) is None
+        ]
         best = max(ending or results, key=lambda decoded: decoded.mean_logprob)
         end = looping_from(best.tokens, eot)
         if end is None:
