@@ -1,12 +1,14 @@
 """Error rates of Auricle, through its server, beside the faster-whisper library.
 
 Same weights, same machine, same run, recording by recording: what a user gets who names no
-language. Prints tables and appends JSON lines to `bench/results/`.
+language. Noisy speech and joins of two languages are made of the manifest's recordings. Prints
+tables and appends JSON lines to `bench/results/`.
 """
 
 import argparse
 import contextlib
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,11 @@ import sets
 from auricle.scoring.text import Normalizer
 from auricle.scoring.wer import ErrorCounts
 from auricle.settings import load
+from language_joins import KIND as JOINED_KIND
+from language_joins import Join, join_languages, score_joins
 from manifest import Recording, find_manifest, read_manifest
+from noisy_speech import KINDS as NOISY_KINDS
+from noisy_speech import noisy_speech
 from normalizers import load_normalizers
 from records import Recorder, describe_run, n_cores, warn_if_busy
 from server_process import connect, running_server
@@ -40,15 +46,19 @@ class Outcome:
 def main() -> int:
     """Run and report; the exit code is 1 if a system failed on a recording."""
     options = parse_arguments()
-    recordings = select(read_manifest(find_manifest(options.manifest)), options)
+    given = read_manifest(find_manifest(options.manifest))
     normalizers = load_normalizers()
     recorder = Recorder("quality")
     warn_if_busy()
     with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        joins = join_languages(given, folder) if is_wanted(JOINED_KIND, options) else []
+        recordings = select([*given, *made_of(given, joins, folder, options)], options)
         systems = start_systems(options, stack)
         recorder.write("run", describe_run(None if options.no_peer else options.weights))
         outcomes = transcribe_all(recordings, systems, normalizers, recorder)
     n_failed = report(outcomes, recorder)
+    report_joins(joins, outcomes, normalizers, recorder)
     print(f"\nresults: {recorder.path.name}")
     return 1 if n_failed else 0
 
@@ -68,6 +78,21 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=int, default=n_cores(), help="of the peer")
     return parser.parse_args()
+
+
+def is_wanted(kind: str, options: argparse.Namespace) -> bool:
+    return not options.only or kind in options.only
+
+
+def made_of(
+    given: Sequence[Recording], joins: Sequence[Join], folder: Path, options: argparse.Namespace
+) -> list[Recording]:
+    """The recordings that are not in the manifest, where they are wanted."""
+    is_noise_wanted = any(is_wanted(kind, options) for kind in NOISY_KINDS)
+    return [
+        *(noisy_speech(given, folder) if is_noise_wanted else ()),
+        *(join.recording for join in joins),
+    ]
 
 
 def select(recordings: Sequence[Recording], options: argparse.Namespace) -> list[Recording]:
@@ -174,6 +199,32 @@ def report_silence(outcomes: Sequence[Outcome], recorder: Recorder) -> None:
         print(f"\nText without speech, {system}: {len(invented)} of {len(outcomes)}")
         print(*(f"  {name}: {text[:80]}\n" for name, text in invented.items()), sep="", end="")
         recorder.write("silence", {"system": system, "n_items": len(outcomes), "text": invented})
+
+
+def report_joins(
+    joins: Sequence[Join],
+    outcomes: Sequence[Outcome],
+    normalizers: Mapping[str, Normalizer],
+    recorder: Recorder,
+) -> None:
+    """Errors in joins of two languages beside those in their clips alone."""
+    answers = {outcome.recording.id: outcome.answers for outcome in outcomes}
+    scores = score_joins(joins, answers, normalizers["zh"])
+    rows = [
+        [
+            system,
+            str(score.joined.n_reference),
+            percent(score.joined.rate),
+            percent(score.alone.rate),
+        ]
+        for system, score in scores.items()
+    ]
+    if rows:
+        header = ["two languages", "words", "joined", "alone"]
+        print(f"\nJoins of two languages\n{format_table(header, rows)}")
+    for system, score in scores.items():
+        errors = {"joined": counts_as_json(score.joined), "alone": counts_as_json(score.alone)}
+        recorder.write("joins", {"system": system, **errors})
 
 
 def report_failures(outcomes: Sequence[Outcome]) -> int:

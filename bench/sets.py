@@ -4,18 +4,23 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import language_joins
+import noisy_speech
 from auricle.scoring.bootstrap import Interval, paired_bootstrap
 from auricle.scoring.text import Normalizer, scored_tokens
 from auricle.scoring.wer import ErrorCounts, count_errors_by_block
 from manifest import Recording
 from systems import Answer
 
-TRANSCRIBED_KINDS = ("read", "command", "spontaneous", "longform", "sparse", "conversation")
+_CLEAN_KINDS = ("read", "command", "spontaneous", "longform", "sparse", "conversation")
+TRANSCRIBED_KINDS = (*_CLEAN_KINDS, *noisy_speech.KINDS)
 """Kinds with a reference transcript; a conversation's is its turns in order of start."""
-IDENTIFIED_KINDS = (*TRANSCRIBED_KINDS, "lid", "conversation-stereo")
+IDENTIFIED_KINDS = (*_CLEAN_KINDS, "lid", "conversation-stereo")
 """Kinds whose language counts."""
 SILENT_KIND = "nospeech"
-KINDS = (*IDENTIFIED_KINDS, SILENT_KIND)
+MADE_KINDS = (*noisy_speech.KINDS, language_joins.KIND)
+"""Kinds that are made of the manifest's recordings."""
+KINDS = (*IDENTIFIED_KINDS, SILENT_KIND, *MADE_KINDS)
 
 SMALLEST_SET = 500
 """Reference words below which a set's rate says little; such sets are pooled by kind."""

@@ -177,7 +177,8 @@ def test_an_answer_that_breaks_off_for_good_is_an_error_and_not_an_end(
     events: list[dict[str, Any]] = []
     with pytest.raises(SdkError):
         events.extend(sdk.stream(model=MINI, file=upload(ASK_NOT.path)))
-    assert [event["data"].get("text") for event in events[-3:-1]] == ["And", " so"]
+    text = "".join(event["data"].get("text", "") for event in events[:-1])
+    assert text in {"And", "And so"}  # the last word may wait for what follows it
     assert events[-1]["event"] == "error"
     assert stub.scripts == []
 

@@ -30,11 +30,19 @@ class Ticket:
     request: str = ""
 
 
+Stretch = tuple[float, float]
+"""From when to when, in seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What an engine is given: up to `EngineInfo.max_utterance_s` seconds of mono audio."""
+    """What an engine is given: up to `EngineInfo.max_utterance_s` seconds of mono audio.
+
+    `speech` are the stretches of it in which somebody speaks, in order; () if nobody looked.
+    """
 
     waveform: Waveform
+    speech: tuple[Stretch, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -74,6 +82,7 @@ class Hypothesis:
     `end_s` is how far the hypothesis reaches: what lies behind it was not transcribed and may
     be submitted again (equal to the utterance's duration when all was heard). `language` and
     `language_probability` (0..1) say what it was decoded as. `no_speech_probability` is 0..1.
+    `is_language_left` says that another language is spoken behind `end_s`.
     """
 
     segments: tuple[Segment, ...]
@@ -82,6 +91,7 @@ class Hypothesis:
     no_speech_probability: float
     end_s: float
     n_tokens: int = 0
+    is_language_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from auricle.engines.protocol import (
     DecodeOptions,
     Delta,
     Failed,
-    Hypothesis,
     Submit,
     Ticket,
     Utterance,
@@ -22,8 +21,10 @@ from auricle.engines.protocol import (
 from auricle.errors import EngineFailed
 from auricle.frontend.pool import Block, RecordingEnd
 from auricle.pipeline.assembly import TranscriptAssembly
+from auricle.pipeline.heard import Heard, Said
 from auricle.pipeline.in_order import in_order
 from auricle.pipeline.options import TranscribeOptions
+from auricle.pipeline.sentence_joins import SentenceJoins
 from auricle.pipeline.windows import Window, WindowOptions, WindowPacker
 from auricle.transcript.events import Completed, TranscriptEvent
 from auricle.vad.segmenter import Segmenter, SegmenterOptions
@@ -33,15 +34,7 @@ SPEECH = SegmenterOptions(min_silence_ms=400, pad_ms=300)
 MISSED_SPEECH_S = 1.0
 """Speech behind the end of a hypothesis from which its tail is decoded again."""
 MIN_PROGRESS_S = 1.0
-"""A tail is only decoded again if the hypothesis got at least that far."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """A window, or the rest of one, and what was heard in it."""
-
-    window: Window
-    hypothesis: Hypothesis
+"""A tail is only decoded again if the hypothesis got at least that far, and begins there."""
 
 
 @dataclass(slots=True)
@@ -103,13 +96,13 @@ class Transcriber:
             keep_segments=options.granularity is not None,
         )
 
-        def work(index: int, window: Window) -> AsyncGenerator[Delta | _Heard, None]:
+        def work(index: int, window: Window) -> AsyncGenerator[Said | Heard, None]:
             return self._hear(index, window, options, ticket, recording)
 
         heard = in_order(self._windows(blocks, recording), work, self._max_in_flight)
         async with aclosing(heard):
-            async for item in heard:
-                if isinstance(item, Delta):
+            async for item in _joined(heard):
+                if isinstance(item, Said):
                     events = assembly.add_delta(item.text, item.language)
                 else:
                     events = assembly.add_window(item.window, item.hypothesis)
@@ -157,7 +150,7 @@ class Transcriber:
         options: TranscribeOptions,
         ticket: Ticket,
         recording: _Recording,
-    ) -> AsyncGenerator[Delta | _Heard, None]:
+    ) -> AsyncGenerator[Said | Heard, None]:
         """Deltas and hypotheses of a window; what a hypothesis leaves out is heard again.
 
         Unless the caller named the language, the first window goes alone until its language is
@@ -167,11 +160,14 @@ class Transcriber:
             await recording.hint_known.wait()
         try:
             rest: Window | None = window
+            hint = recording.hint
             while rest is not None:
-                async with aclosing(self._decode(rest, options, ticket, recording)) as events:
+                async with aclosing(self._decode(rest, options, ticket, recording, hint)) as events:
                     async for event in events:
                         yield event
-                        rest = _missed(event) if isinstance(event, _Heard) else rest
+                        if isinstance(event, Heard):
+                            rest = _missed(event)
+                            hint = None if event.hypothesis.is_language_left else recording.hint
         finally:
             recording.hint_known.set()
 
@@ -181,23 +177,24 @@ class Transcriber:
         options: TranscribeOptions,
         ticket: Ticket,
         recording: _Recording,
-    ) -> AsyncGenerator[Delta | _Heard, None]:
+        hint: str | None,
+    ) -> AsyncGenerator[Said | Heard, None]:
         """Deltas of a window, then what was heard in it."""
         decode_options = DecodeOptions(
             language=options.language,
-            language_hint=recording.hint,
+            language_hint=hint,
             temperature=options.temperature,
             words=options.granularity == "word",
             times=options.granularity is not None,
             context_bias=options.context_bias,
         )
         started_s = time.monotonic()
-        utterance = Utterance(window.waveform)
+        utterance = Utterance(window.waveform, window.speech_s)
         async with aclosing(self._submit(utterance, decode_options, ticket)) as events:
             async for event in events:
                 if isinstance(event, Delta):
                     recording.note_language(event.language)
-                    yield event
+                    yield Said(window, event.text, event.language)
                 elif isinstance(event, Failed):
                     raise EngineFailed(event.reason)
                 else:
@@ -206,12 +203,24 @@ class Transcriber:
                     hypothesis = event.hypothesis
                     if hypothesis.segments:
                         recording.note_language(hypothesis.language)
-                    yield _Heard(window, hypothesis)
+                    yield Heard(window, hypothesis)
 
 
-def _missed(heard: _Heard) -> Window | None:
+async def _joined(heard: AsyncIterable[Said | Heard]) -> AsyncIterator[Said | Heard]:
+    """The same, with windows inside a sentence written as one."""
+    joins = SentenceJoins()
+    async for item in heard:
+        for each in joins.feed(item):
+            yield each
+    for each in joins.finish():
+        yield each
+
+
+def _missed(heard: Heard) -> Window | None:
     """The part of a window that its hypothesis stopped before, if there is speech in it."""
     window, hypothesis = heard.window, heard.hypothesis
+    if hypothesis.is_language_left:
+        return window.tail(max(hypothesis.end_s, MIN_PROGRESS_S))
     if hypothesis.end_s < MIN_PROGRESS_S or not hypothesis.segments:
         return None
     if window.speech_after_s(hypothesis.end_s) < MISSED_SPEECH_S:

@@ -71,6 +71,18 @@ class Window:
         """Its own length, in seconds."""
         return len(self.waveform) / SAMPLE_RATE
 
+    @property
+    def speech_s(self) -> tuple[tuple[float, float], ...]:
+        """The stretches of speech on the window's own clock, in seconds."""
+        return tuple(
+            (
+                (span.start - piece.start + piece.at) / SAMPLE_RATE,
+                (span.end - piece.start + piece.at) / SAMPLE_RATE,
+            )
+            for piece in self.pieces
+            for span in piece.speech
+        )
+
     def to_recording_s(self, seconds: float, *, is_end: bool = False) -> float:
         """A time in the window as a time of the recording.
 

@@ -17,6 +17,7 @@ from auricle.engines.protocol import (
     Failed,
     Final,
     Hypothesis,
+    Stretch,
 )
 
 
@@ -29,6 +30,7 @@ class Join(_Message):
 
     op: Literal["join"] = "join"
     key: int
+    speech: tuple[Stretch, ...] = ()
     options: DecodeOptions
 
 

@@ -166,7 +166,7 @@ class Worker:
                     await self._child.send(to_header(Cancel(key=key)))
                 elif self.jobs.get(key) is not None:
                     samples = np.ascontiguousarray(job.utterance.waveform, np.float32)
-                    join = Join(key=key, options=job.options)
+                    join = Join(key=key, speech=job.utterance.speech, options=job.options)
                     await self._child.send(to_header(join), samples.data.cast("B"))
                 else:
                     self.jobs.pop(key, None)  # cancelled before it was sent

@@ -68,7 +68,7 @@ class WorkerLoop:
         if isinstance(message, Join):
             waveform = np.frombuffer(frame.payload, np.float32)
             self._live.add(message.key)
-            self._engine.join(message.key, Utterance(waveform), message.options)
+            self._engine.join(message.key, Utterance(waveform, message.speech), message.options)
         elif message.key in self._live:
             self._live.discard(message.key)
             self._engine.cancel(message.key)

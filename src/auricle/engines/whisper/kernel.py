@@ -146,10 +146,19 @@ class Kernel:
         except EngineFailed:
             self._places.release(state)
             raise
+        self._bind(state)
+        return state
+
+    def part(self, state: CrossState, first: int, n_positions: int) -> CrossState:
+        """A stretch of an encoded window, to be looked at alone; let it go with `release`."""
+        part = self._places.copy(state, first, n_positions)
+        self._bind(part)
+        return part
+
+    def _bind(self, state: CrossState) -> None:
         tensors = self._tensors(state)
         for name, tensor in zip(self._window_inputs([state.place]), tensors, strict=True):
             self._decoder.bind(name, tensor)
-        return state
 
     def _encode_into(self, state: CrossState, log_mel: LogMel) -> None:
         self._encoder.set("log_mel", log_mel[None])

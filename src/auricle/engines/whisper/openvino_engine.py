@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auricle.audio.log_mel import FRAMES_PER_S, log_mel
+from auricle.audio.waveform import SAMPLE_RATE
 from auricle.engines.protocol import (
     DecodeEvent,
     DecodeOptions,
@@ -17,12 +18,19 @@ from auricle.engines.protocol import (
     Failed,
     Final,
     Hypothesis,
+    Stretch,
     Utterance,
 )
 from auricle.engines.whisper.alignment import Aligner
 from auricle.engines.whisper.decoding.bias import Biases
 from auricle.engines.whisper.decoding.context import ContextPolicy
 from auricle.engines.whisper.decoding.given_text import GivenText
+from auricle.engines.whisper.decoding.languages import (
+    Probabilities,
+    first_change,
+    probabilities_of,
+    stretches_to_ask,
+)
 from auricle.engines.whisper.decoding.window import Vocabulary, WindowDecoding, WindowResult
 from auricle.engines.whisper.encode_queue import SHORT_S, EncodeQueue
 from auricle.engines.whisper.generation_config import GenerationConfig
@@ -33,6 +41,7 @@ from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
 from auricle.engines.whisper.self_check import SELF_CHECK_WINDOWS, self_check
 from auricle.engines.whisper.tokenizer import WhisperTokenizer
 from auricle.engines.whisper.weights import WhisperDims, load_weights
+from auricle.engines.whisper.window_places import CrossState
 from auricle.engines.whisper.word_times import words_of
 from auricle.errors import EngineFailed
 from auricle.transcript.model import Segment, Word
@@ -45,16 +54,26 @@ MAX_WINDOWS_BYTES = 512 << 20
 LONG_EVERY = 4
 """Of steps with short and with long utterances, every which one advances the long ones too."""
 
+POSITIONS_PER_S = FRAMES_PER_S // 2
+"""The encoder halves the frames."""
+
+PARTS_AT_ONCE = 1
+"""Places for stretches of windows, beside those of the slots."""
+
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Live:
-    """An utterance that joined and has no result yet."""
+    """An utterance that joined and has no result yet.
+
+    `language_ends_s` is where another language begins: what lies behind it is left for later.
+    """
 
     utterance: Utterance
     options: DecodeOptions
     decoding: WindowDecoding = field(repr=False)
+    language_ends_s: float | None = None
 
 
 def _affordable(slots: int, dims: WhisperDims, options: GraphOptions) -> int:
@@ -101,7 +120,7 @@ class OpenVinoWhisper:
         self._policy = policy
         self._context = context
         slots = self._slots = _affordable(slots, weights.dims, graph_options)
-        n_windows = max(slots, SELF_CHECK_WINDOWS)
+        n_windows = max(slots + PARTS_AT_ONCE, SELF_CHECK_WINDOWS)
         limits = KernelLimits(n_windows, n_rows=2 * n_windows * policy.widest_beam)
         self._kernel = Kernel(weights, graph_options, limits, cache_folder)
         self_check(self._kernel)
@@ -127,10 +146,10 @@ class OpenVinoWhisper:
 
     def join(self, key: int, utterance: Utterance, options: DecodeOptions) -> None:
         """See `Engine`."""
-        self._live[key] = _Live(utterance, options, self._decoding(utterance, options))
+        self._live[key] = _Live(utterance, options, self._decoding_of(utterance, options))
         self._unencoded.push(key, utterance.duration_s)
 
-    def _decoding(self, utterance: Utterance, options: DecodeOptions) -> WindowDecoding:
+    def _decoding_of(self, utterance: Utterance, options: DecodeOptions) -> WindowDecoding:
         what = (self._kernel, self._vocabulary, self._policy, self._context)
         duration_s = utterance.duration_s
         if options.given_text is not None:
@@ -167,7 +186,54 @@ class OpenVinoWhisper:
         assert context_s is not None
         n_frames = 2 * round(context_s * FRAMES_PER_S / 2)
         mel = log_mel(live.utterance.waveform, self._kernel.dims.n_mels, n_frames)
-        live.decoding.encoded(self._kernel.encode(mel))
+        state = self._kernel.encode(mel)
+        if live.decoding.language or live.language_ends_s is not None:
+            change_s = None  # it is being decoded, or was cut already
+        else:
+            change_s = self._language_change(live, state)
+        if change_s is None:
+            live.decoding.encoded(state)
+        else:
+            self._kernel.release(state)
+            self._cut(key, change_s)
+
+    def _language_change(self, live: _Live, state: CrossState) -> float | None:
+        """Where in an encoded window another language begins, in seconds."""
+        options = live.options
+        is_known = options.language is not None or options.given_text is not None
+        if is_known or not self._vocabulary.tokenizer.is_multilingual:
+            return None
+        stretches = stretches_to_ask(live.utterance.speech)
+        if len(stretches) < 2:
+            return None
+        heard = [self._languages_in(state, stretch) for stretch in stretches]
+        i = first_change(heard)
+        return None if i is None else (stretches[i - 1][1] + stretches[i][0]) / 2
+
+    def _languages_in(self, state: CrossState, stretch: Stretch) -> Probabilities:
+        """What a stretch of an encoded window is spoken in."""
+        first, last = (
+            min(round(edge_s * POSITIONS_PER_S), state.n_positions) for edge_s in stretch
+        )
+        first = min(first, state.n_positions - 1)
+        part = self._kernel.part(state, first, max(1, last - first))
+        row = self._kernel.join(part)
+        try:
+            (logits,) = self._kernel.step({row: [self._vocabulary.tokenizer.sot]})
+        finally:
+            self._kernel.leave(row)
+            self._kernel.release(part)
+        return probabilities_of(logits, self._vocabulary.config.languages)
+
+    def _cut(self, key: int, end_s: float) -> None:
+        """Begin anew with what lies before `end_s`."""
+        live = self._live[key]
+        live.decoding.close()
+        waveform = live.utterance.waveform[: round(end_s * SAMPLE_RATE)]
+        utterance = Utterance(waveform)
+        decoding = self._decoding_of(utterance, live.options)
+        self._live[key] = _Live(utterance, live.options, decoding, utterance.duration_s)
+        self._unencoded.push(key, utterance.duration_s)
 
     def _encoded(self) -> list[tuple[int, _Live]]:
         return [(key, live) for key, live in self._live.items() if key not in self._unencoded]
@@ -243,8 +309,9 @@ class OpenVinoWhisper:
             result.language,
             result.language_probability,
             result.no_speech_probability,
-            end_s if tokens else duration_s,
+            end_s if segments else duration_s,
             len(tokens),
+            is_language_left=live.language_ends_s is not None,
         )
 
     def _words(

@@ -14,11 +14,26 @@ class BiasStrength:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsure:
+    """While the mean log-probability of the best text is `below`, others may be `margin` behind."""
+
+    below: float
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
 class Beam:
     """Texts followed at once, and how far they may be behind the best (log-probability)."""
 
     width: int
     margin: float
+    unsure: Unsure | None = None
+
+    def margin_behind(self, logprobs: Sequence[float]) -> float:
+        """The margin, given the log-probabilities of the best text's tokens."""
+        unsure = self.unsure
+        is_unsure = unsure is not None and sum(logprobs) < unsure.below * len(logprobs)
+        return unsure.margin if unsure is not None and is_unsure else self.margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +41,40 @@ class DecodePolicy:
     """Thresholds of Radford et al. 2022, section 4.5, and our own bounds.
 
     Texts are followed that are at least half as likely as the best, at most `beam_size` of them:
-    `beam_margin` is the natural logarithm of that. `begun_phrases` are the texts in the
-    middle of an expected phrase that are followed beside them.
+    `beam_margin` is the natural logarithm of that; while the best text is in doubt, `unsure` says
+    otherwise. `begun_phrases` are the texts in the middle of an expected phrase that are followed
+    beside them.
 
     A result that runs in a loop, whose text repeats itself (`compression_ratio`), or that the
     model itself holds unlikely (`mean_logprob`) is decoded again. The paper's compression
     threshold of 2.4 also hits real anaphora ("it was the best of times, it was the worst of
-    times …"); loops are found by `is_loop`, so ours can be looser.
+    times …"); loops are found by `is_loop`, so ours can be looser where the model is sure
+    (`sure_mean_logprob`), which it is of what was really said.
     """
 
     beam_size: int = 5
     beam_margin: float = 0.7
+    unsure: Unsure = Unsure(-0.25, 3.0)
     begun_phrases: Beam = Beam(4, 3.0)
     bias: BiasStrength = BiasStrength()
     temperatures: tuple[float, ...] = (0.0, 0.4, 0.8)
     max_compression_ratio: float = 3.0
+    max_unsure_compression_ratio: float = 2.4
+    sure_mean_logprob: float = -0.5
     min_mean_logprob: float = -1.0
     max_no_speech_probability: float = 0.6
+    sure_no_speech_probability: float = 0.8
     max_tokens_per_s: float = 25.0
     max_tokens: int = 224
 
     def token_cap(self, duration_s: float) -> int:
         """Tokens a window of that much speech can plausibly need."""
         return min(self.max_tokens, 24 + round(self.max_tokens_per_s * duration_s))
+
+    @property
+    def beam(self) -> Beam:
+        """The texts that are followed."""
+        return Beam(self.beam_size, self.beam_margin, self.unsure)
 
     @property
     def widest_beam(self) -> int:
@@ -64,11 +90,19 @@ class DecodePolicy:
         return (
             mean_logprob >= self.min_mean_logprob
             and not is_loop(tokens)
-            and compression_ratio(text) <= self.max_compression_ratio
+            and not self.repeats(text, mean_logprob)
         )
 
+    def repeats(self, text: str, mean_logprob: float) -> bool:
+        """Whether a text repeats itself more than speech does."""
+        is_sure = mean_logprob >= self.sure_mean_logprob
+        most = self.max_compression_ratio if is_sure else self.max_unsure_compression_ratio
+        return compression_ratio(text) > most
+
     def is_silence(self, no_speech_probability: float, mean_logprob: float) -> bool:
-        """Whether the model itself says that nobody spoke."""
+        """Whether the model itself says that nobody spoke; the surer, the less a text counts."""
+        if no_speech_probability > self.sure_no_speech_probability:
+            return mean_logprob < self.sure_mean_logprob
         return (
             no_speech_probability > self.max_no_speech_probability
             and mean_logprob < self.min_mean_logprob

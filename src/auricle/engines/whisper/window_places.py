@@ -64,6 +64,20 @@ class WindowPlaces:
         self._free.sort()
         return CrossState(self._free.pop(0), n_positions)
 
+    def copy(self, state: CrossState, first: int, n_positions: int) -> CrossState:
+        """A stretch of a window as a window of its own, in another place."""
+        assert first >= 0
+        assert n_positions > 0
+        assert first + n_positions <= state.n_positions
+        part = self.take(n_positions)
+        shape = (self._dims.n_heads, -1, HEAD_SIZE)
+        for layer in range(self._dims.n_decoder_layers):
+            for kind in range(len(PARTS)):
+                whole = self._values(state.place, layer, kind, state.n_positions).reshape(shape)
+                values = self._values(part.place, layer, kind, n_positions).reshape(shape)
+                values[:] = whole[:, first : first + n_positions]
+        return part
+
     def release(self, state: CrossState) -> None:
         """Let go of a window."""
         state.holders -= 1

@@ -144,6 +144,33 @@ def test_window_lives_as_long_as_a_row_uses_it(kernel: Kernel) -> None:
     kernel.release(again)
 
 
+@pytest.mark.parametrize(("first", "n_positions"), [(0, 50), (0, 17), (20, 30)])
+def test_part_of_a_window_is_its_keys_and_values_there(
+    first: int, n_positions: int, kernel: Kernel
+) -> None:
+    state = kernel.encode(log_mel("multilingual", 100))
+    part = kernel.part(state, first, n_positions)
+    for layer in range(kernel.dims.n_decoder_layers):
+        for whole, own in zip(
+            kernel.cross_attention(state, layer), kernel.cross_attention(part, layer), strict=True
+        ):
+            np.testing.assert_array_equal(whole.data[:, first : first + n_positions], own.data)
+    kernel.release(part)
+    kernel.release(state)
+
+
+def test_the_whole_window_as_a_part_gives_the_same_logits(kernel: Kernel) -> None:
+    state = kernel.encode(log_mel("multilingual", 100))
+    part = kernel.part(state, 0, 50)
+    rows = kernel.join(state), kernel.join(part)
+    whole, own = kernel.step({row: [1] for row in rows}).copy()
+    np.testing.assert_allclose(whole, own, atol=2e-3)
+    for row in rows:
+        kernel.leave(row)
+    kernel.release(part)
+    kernel.release(state)
+
+
 def test_too_many_windows_fail_clearly_and_leave_the_others_alone(kernel: Kernel) -> None:
     states = [kernel.encode(log_mel("multilingual", 192)) for _ in range(8)]
     with pytest.raises(EngineFailed, match="a place for a window"):

@@ -47,3 +47,20 @@ def test_what_is_cut_off_repeats_what_is_kept(tokens: list[int]) -> None:
 def test_repetition_compresses() -> None:
     assert compression_ratio("the next " * 50) > 3 > compression_ratio("It was a bright cold day.")
     assert compression_ratio("") == 0
+
+
+def test_what_repeats_is_believed_only_of_a_sure_model() -> None:
+    refrain = "it was the age of wisdom, it was the age of folly, it was the age of reason, " * 2
+    assert POLICY.max_unsure_compression_ratio < compression_ratio(refrain)
+    assert compression_ratio(refrain) < POLICY.max_compression_ratio
+    tokens = list(range(60))
+    assert POLICY.believes(tokens, refrain, mean_logprob=-0.2)
+    assert not POLICY.believes(tokens, refrain, mean_logprob=-0.8)
+
+
+def test_a_model_sure_of_silence_must_be_sure_of_its_text() -> None:
+    assert not POLICY.is_silence(0.5, -2.0)
+    assert POLICY.is_silence(0.7, -1.2)
+    assert not POLICY.is_silence(0.7, -0.8)
+    assert POLICY.is_silence(0.9, -0.8)
+    assert not POLICY.is_silence(0.9, -0.3)

@@ -1,5 +1,6 @@
 """Greedy and beam search over a toy model whose likeliest text is known."""
 
+import math
 from collections.abc import Sequence
 from itertools import count
 
@@ -11,7 +12,7 @@ from auricle.engines.whisper.decoding.beam import BeamSearch, Biased
 from auricle.engines.whisper.decoding.greedy import GreedySearch
 from auricle.engines.whisper.decoding.rules import SuppressTokens
 from auricle.engines.whisper.decoding.search import Decoded, Search, SearchLimits
-from auricle.engines.whisper.policy import Beam
+from auricle.engines.whisper.policy import Beam, Unsure
 
 N_VOCAB = 12
 EOT = N_VOCAB - 1
@@ -122,6 +123,26 @@ def test_texts_far_behind_the_best_are_given_up(seed: int, margin: float) -> Non
     row = rows.join()
     decoded = run(rows, BeamSearch(rows, row, [], LIMITS, beam=Beam(5, margin)), row)
     assert decoded.tokens == naive_beam(rows, 5, margin)
+
+
+def test_others_are_followed_beside_a_doubtful_text() -> None:
+    def followed(seed: int, unsure: Unsure | None) -> tuple[Decoded, int]:
+        """What is found, and the most texts at once behind the first token."""
+        rows = ToyRows(seed)
+        row = rows.join()
+        search = BeamSearch(rows, row, [], LIMITS, beam=Beam(5, 0.1, unsure))
+        logits, most = {row: rows.logits_after(())}, 0
+        while (decoded := search.advance(logits)) is None:
+            most = max(most, len(search.feed()))
+            logits = rows.step(search.feed())
+        search.close()
+        return decoded, most
+
+    never, always = Unsure(below=-math.inf, margin=9.0), Unsure(below=0.0, margin=9.0)
+    plain = [followed(seed, None) for seed in range(12)]
+    assert [followed(seed, never) for seed in range(12)] == plain
+    assert max(most for _, most in plain) < 5
+    assert max(followed(seed, always)[1] for seed in range(12)) == 5
 
 
 def test_sure_model_keeps_one_row() -> None:

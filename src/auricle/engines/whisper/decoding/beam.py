@@ -165,7 +165,7 @@ class BeamSearch:
         chosen: dict[tuple[int, ...], _Candidate] = {}
         others = []
         for candidate in sorted(candidates, key=_safe_total, reverse=True):
-            is_close = candidate.safe_total >= best - self._beam.margin
+            is_close = candidate.safe_total >= best - self._margin
             if candidate.spoken in chosen:
                 continue
             if not is_close or len(chosen) == self._beam.width:
@@ -189,6 +189,11 @@ class BeamSearch:
             self._rows.leave(beam.row)
         self._beams = []
 
+    @property
+    def _margin(self) -> float:
+        """How far a text may be behind the best one in this step."""
+        return self._beam.margin_behind(self._beams[0].logprobs if self._beams else ())
+
     def _best_finished(self) -> float:
         return max((finished.total for finished in self._finished), default=-np.inf)
 
@@ -201,7 +206,7 @@ class BeamSearch:
         bias = self._biased.bias if self._biased else None
         ranked = bias.favour(allowed, beam.tokens) if bias else allowed
         norm = log_sum_exp(allowed)
-        margin = max(self._beam.margin, self._begun_phrases.margin)
+        margin = max(self._margin, self._begun_phrases.margin)
         found: list[_Candidate] = []
         while len(found) <= self._beam.width + self._begun_phrases.width:
             token = int(ranked.argmax())

@@ -4,7 +4,6 @@ The caller encodes what `wanted_context_s` asks for and hands over logits step b
 here waits or computes for long.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -15,6 +14,7 @@ from auricle.engines.protocol import DecodeOptions
 from auricle.engines.whisper.decoding.beam import BeamSearch, Biased
 from auricle.engines.whisper.decoding.context import FULL_CONTEXT_S, Attempt, ContextPolicy
 from auricle.engines.whisper.decoding.greedy import GreedySearch
+from auricle.engines.whisper.decoding.languages import probabilities_of
 from auricle.engines.whisper.decoding.rules import (
     LogitRow,
     LogitRule,
@@ -33,14 +33,14 @@ from auricle.engines.whisper.decoding.search import (
 )
 from auricle.engines.whisper.decoding.streaming import TextStream
 from auricle.engines.whisper.generation_config import GenerationConfig
-from auricle.engines.whisper.policy import Beam, DecodePolicy
+from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S, WhisperTokenizer
 from auricle.engines.whisper.window_places import CrossState
 
 SURE_OF_ANOTHER_LANGUAGE = 0.8
 """Probability from which detection overrules the recording's language so far."""
 
-SURE_OF_THE_LANGUAGE = 0.6
+SURE_OF_THE_LANGUAGE = 0.7
 """Probability below which a language heard in a short context is asked for again in the whole."""
 
 STREAM_LAG_TOKENS = 6
@@ -224,13 +224,7 @@ class WindowDecoding:
             self._detect_language(logits)
 
     def _detect_language(self, logits: LogitRow) -> None:
-        languages = self._vocabulary.config.languages
-        scores = logits[list(languages)]
-        probabilities: defaultdict[str, float] = defaultdict(float)
-        for code, share in zip(
-            languages.values(), np.exp(scores - log_sum_exp(scores)), strict=True
-        ):
-            probabilities[code] += float(share)
+        probabilities = probabilities_of(logits, self._vocabulary.config.languages)
         best = max(probabilities, key=lambda code: probabilities[code])
         hint = self._options.language_hint
         if (
@@ -274,7 +268,7 @@ class WindowDecoding:
             row,
             rules,
             limits,
-            beam=Beam(self._policy.beam_size, self._policy.beam_margin),
+            beam=self._policy.beam,
             begun=self._begun,
             bias=Biased(self._bias, self._policy.begun_phrases) if self._bias else None,
         )
@@ -313,18 +307,25 @@ class WindowDecoding:
 
     def _believes(self, decoded: Decoded) -> bool:
         tokens = self._vocabulary.tokenizer.text_tokens(decoded.tokens)
-        text = self._vocabulary.tokenizer.decode(tokens)
-        return self._policy.believes(tokens, text, decoded.mean_logprob)
+        return self._policy.believes(tokens, self._text(decoded), decoded.mean_logprob)
+
+    def _text(self, decoded: Decoded) -> str:
+        tokenizer = self._vocabulary.tokenizer
+        return tokenizer.decode(tokenizer.text_tokens(decoded.tokens))
 
     def _best(self) -> Decoded:
-        """The likeliest of the attempts that end; of one that loops, the first round.
+        """The likeliest of the attempts that end and do not repeat; of a loop, the first round.
 
         Only attempts that begin with what the reader already has can be it.
         """
         eot, n_sent = self._vocabulary.tokenizer.eot, len(self._sent)
         results = [each for each in self._results if each.tokens[:n_sent] == tuple(self._sent)]
         ending = [
-            each for each in results if not each.is_cut and looping_from(each.tokens, eot) is None
+            each
+            for each in results
+            if looping_from(each.tokens, eot) is None
+            and not each.is_cut
+            and not self._policy.repeats(self._text(each), each.mean_logprob)
         ]
         best = max(ending or results, key=lambda decoded: decoded.mean_logprob)
         end = looping_from(best.tokens, eot)
