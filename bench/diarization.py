@@ -190,7 +190,9 @@ def as_row(row: Mapping[str, Any]) -> list[str]:
 
 
 def report_words(scores: Sequence[AnswerScore], recorder: Recorder) -> None:
-    """Word errors with and without regard to the speaker."""
+    """Word errors with and without regard to the speaker, where there are transcripts."""
+    if not scores:
+        return
     plain = sum((s.words for s in scores[1:]), scores[0].words)
     by_speaker = sum((s.by_speaker for s in scores[1:]), scores[0].by_speaker)
     print(

@@ -3,17 +3,20 @@
 The settings of the speaker pipeline are chosen on these, never on the set that is reported:
 give it speakers who do not occur there.
 
-    python bench/make_conversations.py UTTERANCES OUT
+    python bench/make_conversations.py UTTERANCES OUT --texts TEXTS
 
-`UTTERANCES` holds one folder a speaker with at least ten utterances. Every draw is seeded.
+`UTTERANCES` holds one folder a speaker with at least ten utterances; a line of `TEXTS` is the name
+of an utterance's file without its ending, a tab, and its words. Every draw is seeded.
 """
 
 import argparse
 import io
 import json
 import wave
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -39,17 +42,26 @@ class Recipe:
     n_speakers: int
     duration_s: float
     seed: int
-    overlap_every: int = 4  # turns
+    overlap_every: int = 4  # turns; 0: never
     condition: str = "clean"  # or `room` (echo and noise) or `phone` (8 kHz, mu-law)
 
 
 @dataclass(frozen=True, slots=True)
+class Utterance:
+    """One speaker's sound, and what is said; empty if that is not known."""
+
+    waveform: Waveform
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """Seconds, and who speaks."""
+    """Seconds, who speaks, and what."""
 
     start: float
     end: float
     speaker: str
+    text: str
 
 
 def recipes(n_speakers: int, long_s: float) -> list[Recipe]:
@@ -62,6 +74,8 @@ def recipes(n_speakers: int, long_s: float) -> list[Recipe]:
                 Recipe(name, count, 55 + 25 * count, 100 * count + seed, 3 + seed, condition)
             )
     made += [Recipe(f"short-{n}", n, 14 * n, 900 + n) for n in (1, 2, 3)]
+    for seed, condition in enumerate(("clean", "room")):
+        made.append(Recipe(f"in-turn-{condition}", n_speakers, 240, 950 + seed, 0, condition))
     if long_s:
         made.append(Recipe("long", n_speakers, long_s, 990, condition="room"))
     return made
@@ -82,7 +96,7 @@ def trimmed(waveform: Waveform) -> Waveform:
 
 
 def mix(
-    utterances: dict[str, list[Waveform]], recipe: Recipe
+    utterances: Mapping[str, Sequence[Utterance]], recipe: Recipe
 ) -> tuple[NDArray[np.float32], list[Turn]]:
     """The conversation's waveform and turns."""
     rng = np.random.default_rng(recipe.seed)
@@ -97,15 +111,18 @@ def mix(
         others = [name for name in speakers if name != previous] or speakers
         speaker = min(others, key=lambda name: used[name] + rng.uniform(0, 2))
         which = order[speaker][used[speaker] % len(order[speaker])]
-        piece = utterances[speaker][int(which)]
+        piece = utterances[speaker][int(which)].waveform
         used[speaker] += 1
-        overlaps = turns and len(turns) % recipe.overlap_every == 0 and previous != speaker
+        n_between = recipe.overlap_every
+        overlaps = turns and n_between and len(turns) % n_between == 0 and previous != speaker
         gap_s = -rng.uniform(MIN_OVERLAP_S, MAX_OVERLAP_S) if overlaps else 0.0
         gap_s = gap_s or rng.uniform(MIN_GAP_S, MAX_GAP_S)
         start = round(max(0.0, clock_s + (gap_s if turns else 0)) * SAMPLE_RATE)
         gain = 10 ** (level[speaker] / 20) / np.sqrt(np.mean(piece**2))
         placed.append((start, piece * np.float32(gain)))
-        turns.append(Turn(start / SAMPLE_RATE, (start + len(piece)) / SAMPLE_RATE, speaker))
+        end = start + len(piece)
+        text = utterances[speaker][int(which)].text
+        turns.append(Turn(start / SAMPLE_RATE, end / SAMPLE_RATE, speaker, text))
         clock_s, previous = turns[-1].end, speaker
     waveform = np.zeros(round((clock_s + 0.5) * SAMPLE_RATE), np.float32)
     for start, piece in placed:
@@ -152,34 +169,55 @@ def rttm(name: str, turns: list[Turn]) -> str:
     )
 
 
+def read_utterances(folder: Path, texts: Mapping[str, str]) -> dict[str, list[Utterance]]:
+    """Utterances by speaker, without the silence at their edges."""
+    return {
+        speaker.name: [
+            Utterance(trimmed(read(path)), texts.get(path.stem, ""))
+            for path in sorted(speaker.iterdir())
+        ]
+        for speaker in sorted(folder.iterdir())
+        if speaker.is_dir()
+    }
+
+
+def write(folder: Path, recipe: Recipe, waveform: Waveform, turns: list[Turn]) -> dict[str, Any]:
+    """A conversation's files; its line of the manifest."""
+    name = recipe.name
+    turns = sorted(turns, key=lambda turn: turn.start)
+    write_wave(folder / f"{name}.wav", waveform)
+    (folder / f"{name}.rttm").write_text(rttm(name, turns))
+    (folder / f"{name}.turns.json").write_text(json.dumps([asdict(turn) for turn in turns]))
+    is_known = all(turn.text for turn in turns)
+    row = {
+        "id": name,
+        "path": f"{name}.wav",
+        "kind": "conversation",
+        "language": "en",
+        "duration_s": round(len(waveform) / SAMPLE_RATE, 3),
+        "rttm": f"{name}.rttm",
+        "speakers": sorted({turn.speaker for turn in turns}),
+    }
+    if is_known:
+        row["reference"] = " ".join(turn.text for turn in turns)
+        row["turns"] = f"{name}.turns.json"
+    return row
+
+
 def main() -> None:
     """Build all of them, with a manifest."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("utterances", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--texts", type=Path, help="what is said in the utterances")
     parser.add_argument("--long-s", type=float, default=0.0, help="length of the long one")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    folders = sorted(folder for folder in options.utterances.iterdir() if folder.is_dir())
-    utterances = {
-        folder.name: [trimmed(read(path)) for path in sorted(folder.iterdir())]
-        for folder in folders
-    }
+    lines = options.texts.read_text(encoding="utf-8").splitlines() if options.texts else []
+    utterances = read_utterances(options.utterances, dict(line.split("\t")[:2] for line in lines))
     rows = []
     for recipe in recipes(len(utterances), options.long_s):
-        waveform, turns = mix(utterances, recipe)
-        write_wave(options.out / f"{recipe.name}.wav", waveform)
-        (options.out / f"{recipe.name}.rttm").write_text(rttm(recipe.name, turns))
-        row = {
-            "id": recipe.name,
-            "path": f"{recipe.name}.wav",
-            "kind": "conversation",
-            "language": "en",
-            "duration_s": round(len(waveform) / SAMPLE_RATE, 3),
-            "rttm": f"{recipe.name}.rttm",
-            "speakers": sorted({turn.speaker for turn in turns}),
-        }
-        rows.append(json.dumps(row))
+        rows.append(json.dumps(write(options.out, recipe, *mix(utterances, recipe))))
         print(rows[-1])
     (options.out / "manifest.jsonl").write_text("\n".join(rows) + "\n")
 

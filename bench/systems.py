@@ -54,7 +54,7 @@ class ServerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AuricleServer:
-    """A running server, asked as a user would ask it: a file and a model, nothing else.
+    """A running server, asked as a user would ask it: a file and a model, or speakers as well.
 
     `pid` is the server's process, for its processor time; None if it is not on this machine.
     """
@@ -62,6 +62,7 @@ class AuricleServer:
     client: httpx.Client
     model: str
     stream: bool = False
+    diarize: bool = False
     pid: int | None = None
     name: str = "Auricle"
 
@@ -84,20 +85,23 @@ class AuricleServer:
             else cpu_after_s - cpu_before_s,
         )
 
+    def _form(self) -> dict[str, str]:
+        return {"model": self.model, **({"diarize": "true"} if self.diarize else {})}
+
     def _cpu_s(self) -> float | None:
         return None if self.pid is None else tree_cpu_s(self.pid)
 
     def _post(self, path: Path) -> tuple[str, str | None, float | None]:
         with path.open("rb") as file:
             response = self.client.post(
-                "/v1/audio/transcriptions", data={"model": self.model}, files={"file": file}
+                "/v1/audio/transcriptions", data=self._form(), files={"file": file}
             )
         _raise_for_status(response)
         body = response.json()
         return body["text"], body["language"], time.perf_counter() if body["text"] else None
 
     def _stream(self, path: Path) -> tuple[str, str | None, float | None]:
-        form = {"model": self.model, "stream": "true"}
+        form = {**self._form(), "stream": "true"}
         with (
             path.open("rb") as file,
             self.client.stream(

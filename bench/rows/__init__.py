@@ -26,5 +26,6 @@ ROWS: Mapping[str, Callable[[Stage], list[Verdict]]] = {
     "memory": memory.measure,
     "start": start.measure,
     "three-hours": three_hours.measure,
+    "three-hours-speakers": three_hours.measure_with_speakers,
 }
 """In the order they are measured in."""

@@ -1,6 +1,7 @@
 """Answers on the wire, read without an SDK in between."""
 
 import wave
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,31 @@ def test_the_stream_adds_up_to_the_blocking_answer(server: Server, granularity: 
         {key: segment[key] for key in ("text", "start", "end", "speaker_id")}
         for segment in blocking["segments"]
     ]
+
+
+def test_words_and_segments_say_the_same_in_order_and_inside_the_recording(server: Server) -> None:
+    with server.client() as client:
+        words, segments = (
+            post(client, JFK.path, timestamp_granularities=granularity).json()["segments"]
+            for granularity in ("word", "segment")
+        )
+    text = " ".join(segment["text"] for segment in segments)
+    assert " ".join(word["text"] for word in words) == text
+    assert {word["start"] for word in words} >= {segment["start"] for segment in segments}
+    assert {word["end"] for word in words} >= {segment["end"] for segment in segments}
+    times = [time for word in words for time in (word["start"], word["end"])]
+    assert times == sorted(times)
+    assert 0 <= times[0] < times[-1] <= JFK.duration_s
+    assert all(0 < entry["score"] <= 1 for entry in [*words, *segments])
+
+
+def test_words_leave_out_the_pauses(server: Server) -> None:
+    """He pauses for a second after "ask not", and before it."""
+    with server.client() as client:
+        words = post(client, JFK.path, timestamp_granularities="word").json()["segments"]
+    pauses_s = [b["start"] - a["end"] for a, b in pairwise(words)]
+    assert sum(pause_s > 0.3 for pause_s in pauses_s) >= 3
+    assert max(word["end"] - word["start"] for word in words) < 1.2
 
 
 def _segments(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

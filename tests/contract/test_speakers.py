@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from contract.sdk import Sdk, upload
@@ -144,6 +145,23 @@ def test_a_reference_that_cannot_be_used(
     assert answer.status_code == refusal[0]
     assert refusal[1] in answer.text
     assert "speaker_references" in answer.text
+
+
+def test_the_channels_of_a_call_are_its_speakers(server: Server, tmp_path: Path) -> None:
+    """One voice on both ends: only the channels can tell them apart."""
+    man, cut = voices()[0], round(5.2 * 16_000)
+    call = np.zeros((len(man), 2), np.float32)
+    call[:cut, 0], call[cut:, 1] = man[:cut], man[cut:]
+    path = tmp_path / "call.wav"
+    path.write_bytes(wav(call))
+    with server.client() as client:
+        segments = post(client, path, diarize="true").json()["segments"]
+    speakers = [segment["speaker_id"] for segment in segments]
+    assert speakers == sorted(speakers)
+    assert set(speakers) == {"speaker_1", "speaker_2"}
+    for segment in segments:
+        is_right = segment["start"] >= 5.0
+        assert segment["speaker_id"] == ("speaker_2" if is_right else "speaker_1")
 
 
 def test_every_sdk_gets_speakers(sdk: Sdk) -> None:

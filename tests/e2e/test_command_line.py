@@ -11,6 +11,7 @@ from auricle.scoring.text import normalize_basic
 from harness.media_host import MediaHost
 from harness.server import AURICLE, KEY, Server, environment
 from harness.speech import ASK_NOT, GERMAN, JFK
+from harness.transcribe import post
 
 Ended = subprocess.CompletedProcess[str]
 Transcribe = Callable[..., Ended]
@@ -79,15 +80,28 @@ def test_json(transcribe: Transcribe) -> None:
     assert document["segments"][0]["end"] <= ASK_NOT.duration_s
 
 
+def test_words_are_the_servers_own_in_segments(transcribe: Transcribe, server: Server) -> None:
+    document = json.loads(transcribe("--format", "json", "--words", str(JFK.path)).stdout)
+    with server.client() as client:
+        answer = post(client, JFK.path, timestamp_granularities="word").json()
+    words = [word for segment in document["segments"] for word in segment["words"]]
+    keys = ("text", "start", "end", "score")
+    assert [[w[k] for k in keys] for w in words] == [
+        [w[k] for k in keys] for w in answer["segments"]
+    ]
+    assert " ".join(segment["text"] for segment in document["segments"]) == document["text"]
+
+
 @pytest.mark.parametrize(
     ("subtitles", "first_line", "separator"), [("srt", "1", ","), ("vtt", "WEBVTT", ".")]
 )
 def test_subtitles(transcribe: Transcribe, subtitles: str, first_line: str, separator: str) -> None:
     lines = transcribe("--format", subtitles, str(ASK_NOT.path)).stdout.splitlines()
     assert lines[0] == first_line
-    (cue,) = [line for line in lines if "-->" in line]
-    assert cue.startswith("00:00:0")
-    assert separator in cue
+    cues = [line for line in lines if "-->" in line]
+    assert cues
+    assert cues == sorted(cues)
+    assert all(cue.startswith("00:00:0") and separator in cue for cue in cues)
 
 
 def test_standard_input(transcribe: Transcribe) -> None:

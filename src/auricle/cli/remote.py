@@ -2,7 +2,9 @@
 
 import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,7 +12,7 @@ from typing import Any, Self
 import httpx
 
 from auricle.errors import AuricleError, InvalidRequest, Unavailable
-from auricle.pipeline.options import TranscribeOptions
+from auricle.pipeline.options import Granularity, TranscribeOptions
 from auricle.transcript.events import (
     Completed,
     LanguageDetected,
@@ -19,7 +21,8 @@ from auricle.transcript.events import (
     TextDelta,
     TranscriptEvent,
 )
-from auricle.transcript.model import Segment, Transcript
+from auricle.transcript.model import Segment, Transcript, Word
+from auricle.transcript.sentences import segments_of_words
 
 PATH = "/v1/audio/transcriptions"
 DEFAULT_MODEL = "voxtral-mini-latest"
@@ -83,7 +86,7 @@ class RemoteServer:
                         await response.aread()
                         raise InvalidRequest(_refusal(response))
                     async for payload in _payloads(response):
-                        for event in _events(payload):
+                        for event in _events(payload, options.granularity):
                             yield event
         except httpx.HTTPError as error:
             detail = str(error) or type(error).__name__
@@ -108,7 +111,7 @@ async def _payloads(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
             yield json.loads(line.removeprefix("data:"))
 
 
-def _events(payload: Mapping[str, Any]) -> list[TranscriptEvent]:
+def _events(payload: Mapping[str, Any], granularity: Granularity | None) -> list[TranscriptEvent]:
     match payload.get("type"):
         case "transcription.language":
             return [LanguageDetected(payload["audio_language"])]
@@ -118,7 +121,11 @@ def _events(payload: Mapping[str, Any]) -> list[TranscriptEvent]:
             segment = _segment(payload)
             return [SegmentCompleted(segment), Progress(segment.end)]
         case "transcription.done":
-            return [Completed(_transcript(payload))]
+            transcript = _transcript(payload)
+            if granularity == "word":
+                segments = _in_segments(transcript.text, transcript.segments)
+                transcript = replace(transcript, segments=segments)
+            return [Completed(transcript)]
         case _:
             message = payload.get("message") or payload
             raise AuricleError(f"the server broke off: {message}")
@@ -131,6 +138,27 @@ def _segment(payload: Mapping[str, Any]) -> Segment:
         end=payload["end"],
         score=payload.get("score"),
         speaker=payload.get("speaker_id"),
+    )
+
+
+def _in_segments(text: str, words: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The words of an answer in segments, which it does not have beside them.
+
+    A segment's score is not known then: how many tokens a word has is not sent.
+    """
+    found: list[Word] = []
+    at = 0
+    for word in words:
+        start = max(at, text.find(word.text, at))
+        is_glued = start == at and bool(found)
+        found.append(
+            Word(word.text, word.start, word.end, word.score, word.speaker, glued=is_glued)
+        )
+        at = start + len(word.text)
+    return tuple(
+        replace(segment, speaker=speaker, score=None)
+        for speaker, run in groupby(found, key=lambda word: word.speaker)
+        for segment in segments_of_words(list(run))
     )
 
 

@@ -28,6 +28,8 @@ MIN_PIECE_S = 1.0
 MAX_PIECE_S = 5.0
 """Pieces are about this long at most, for a local speaker is sometimes two who sound alike."""
 MIN_FEATURE_FRAMES = 15
+MAX_FEATURE_FRAMES = 300
+"""Three seconds say who it is: of more the middle is taken."""
 
 _Frames = NDArray[np.intp]
 
@@ -86,10 +88,11 @@ def _split_at_pauses(frames: _Frames) -> list[_Frames]:
 
 
 def _features_of(features: FilterBank | None, frames: _Frames) -> FilterBank:
-    """The filter bank's frames around the middle of these ones."""
+    """The filter bank's frames around the middle of these ones; not more than are needed."""
     assert features is not None
     middles = (frames * FRAME_STEP + FRAME_LENGTH // 2) // HOP_LENGTH
     indices = np.unique(np.concatenate([middles - 1, middles]))
     inside = indices[(indices >= 0) & (indices < len(features))]
-    chosen: FilterBank = features[inside]
+    skipped = max(0, len(inside) - MAX_FEATURE_FRAMES) // 2
+    chosen: FilterBank = features[inside[skipped : skipped + MAX_FEATURE_FRAMES]]
     return chosen

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from auricle.diarization.turns import Turn
@@ -15,6 +15,8 @@ LATE_S = 0.1
 """Words are given this much later than their times say: those begin with the pause before."""
 MAX_EDGE_S = 0.5
 """The first and last segment of a turn that come this near to its edge reach to it."""
+MAX_STRAY_WORDS, MIN_MAIN_SHARE = 5, 0.6
+"""So many words at a sentence's edge follow the turn that has this share of it."""
 MAX_DISTANCE_S = 1.0
 """A word outside all turns belongs to a turn this near, else to the one before."""
 
@@ -65,11 +67,40 @@ def label_segments(
             labelled.append((_given(segment, turn, names), turn))
             continue
         found = [(word, _turn_of(word, finder)) for word in segment.words]
-        runs = [list(run) for _, run in groupby(found, key=lambda pair: pair[1])]
-        parts = _split(segment, [tuple(word for word, _ in run) for run in runs])
-        for part, run in zip(parts, runs, strict=True):
-            labelled.append((_given(part, run[0][1], names), run[0][1]))
+        runs = [
+            _Run(tuple(word for word, _ in run), turn)
+            for turn, run in groupby(found, key=lambda pair: pair[1])
+        ]
+        runs = _settled(runs)
+        for part, run in zip(_split(segment, [r.words for r in runs]), runs, strict=True):
+            labelled.append((_given(part, run.turn, names, run.beyond), run.turn))
     return _reaching(labelled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Words of one turn; those `beyond` it were heard in a turn beside it."""
+
+    words: tuple[Word, ...]
+    turn: Turn | None
+    beyond: tuple[Word, ...] = ()
+
+
+def _settled(runs: list[_Run]) -> list[_Run]:
+    """The runs of a sentence, without the few words at its edges that are another turn's.
+
+    Turns change where sentences do: one that begins a word too late, or too early, would else
+    take words of its neighbour.
+    """
+    main = max(runs, key=lambda run: len(run.words))
+    at = runs.index(main)
+    strays = [run for run in runs if run is not main]
+    if len(main.words) < MIN_MAIN_SHARE * sum(len(run.words) for run in runs):
+        return runs
+    if any(len(run.words) > MAX_STRAY_WORDS for run in strays) or at > 1 or at < len(runs) - 2:
+        return runs
+    words = tuple(word for run in runs for word in run.words)
+    return [_Run(words, main.turn, tuple(word for run in strays for word in run.words))]
 
 
 def _turn_of(word: Word, finder: TurnFinder) -> Turn | None:
@@ -93,14 +124,18 @@ def _split(segment: Segment, runs: Sequence[tuple[Word, ...]]) -> list[Segment]:
     ]
 
 
-def _given(segment: Segment, turn: Turn | None, names: Sequence[str]) -> Segment:
+def _given(
+    segment: Segment, turn: Turn | None, names: Sequence[str], beyond: Sequence[Word] = ()
+) -> Segment:
     """The segment and its words with their speaker, and without the silence around the turn."""
     if turn is None:
         return segment
     name = names[turn.speaker]
     start, end = segment.start, segment.end
-    if start < turn.end and end > turn.start:
-        start, end = max(start, turn.start), min(end, turn.end)
+    first = min([turn.start, *(word.start for word in beyond)])
+    last = max([turn.end, *(word.end for word in beyond)])
+    if start < last and end > first:
+        start, end = max(start, first), min(end, last)
     words = tuple(
         replace(
             word,
@@ -114,9 +149,9 @@ def _given(segment: Segment, turn: Turn | None, names: Sequence[str]) -> Segment
 
 
 def _reaching(labelled: Sequence[tuple[Segment, Turn | None]]) -> list[Segment]:
-    """The segments, the outer ones of a turn reaching to its edges, where nobody is in the way.
+    """The segments without gaps inside a turn, the outer ones reaching to its edges.
 
-    A turn's edges are heard in the sound, a word's are guessed with the text.
+    Nobody else is in the way: whose turn it is speaks on after a pause.
     """
     reaching: list[Segment] = []
     for i, (segment, turn) in enumerate(labelled):
@@ -126,8 +161,14 @@ def _reaching(labelled: Sequence[tuple[Segment, Turn | None]]) -> list[Segment]:
             if last_turn != turn and 0 < start - turn.start <= MAX_EDGE_S:
                 start = max(turn.start, reaching[-1].end if last else 0.0)
             following, next_turn = labelled[i + 1] if i + 1 < len(labelled) else (None, None)
-            if next_turn != turn and 0 < turn.end - end <= MAX_EDGE_S:
+            if following and next_turn == turn and _covers(turn, end, following.start):
+                end = following.start
+            elif 0 < turn.end - end <= MAX_EDGE_S:
                 end = min(turn.end, following.start if following else turn.end)
         start = min(start, segment.start)
         reaching.append(replace(segment, start=start, end=max(end, segment.end)))
     return reaching
+
+
+def _covers(turn: Turn, start: float, end: float) -> bool:
+    return turn.start <= start and end <= turn.end

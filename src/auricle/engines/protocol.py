@@ -56,10 +56,8 @@ class DecodeOptions:
 
     `language` is a two-letter code, or None to detect; `language_hint` is the recording's
     language so far, which detection overrules only when it is sure. `temperature` None means
-    the engine's own policy. `words` asks for word times. `times` False says that nobody looks
-    at the segments' times: an engine to which they are extra work may leave it. `context_bias`
-    are words and phrases to expect; an engine that has `EngineInfo.context_bias` spells them as
-    they are given.
+    the engine's own policy. `words` asks for word times. `context_bias` are words and phrases to
+    expect; an engine that has `EngineInfo.context_bias` spells them as they are given.
 
     With a `given_text` there is nothing to decode: the utterance is known to say that, and the
     hypothesis tells its language and when it was said. An empty one asks for the language alone.
@@ -70,7 +68,6 @@ class DecodeOptions:
     language_hint: str | None = None
     temperature: float | None = None
     words: bool = False
-    times: bool = True
     context_bias: tuple[str, ...] = ()
     given_text: str | None = None
 

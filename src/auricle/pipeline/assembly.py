@@ -1,12 +1,13 @@
 """From what an engine heard in each window to one transcript on the recording's clock."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from auricle.audio.waveform import SAMPLE_RATE
 from auricle.engines.protocol import Hypothesis
 from auricle.errors import EngineFailed
+from auricle.pipeline.options import Granularity
+from auricle.pipeline.placing import place_words
 from auricle.pipeline.windows import Window
 from auricle.transcript.events import (
     LanguageDetected,
@@ -15,22 +16,23 @@ from auricle.transcript.events import (
     TextDelta,
     TranscriptEvent,
 )
-from auricle.transcript.joining import join_texts, separator
+from auricle.transcript.joining import join_texts, join_words, separator
 from auricle.transcript.model import Segment, Transcript, Word
+from auricle.transcript.sentences import segments_of_words
 
 
 class TranscriptAssembly:
     """Takes windows in order, gives events; what it has given it never takes back."""
 
-    def __init__(self, *, announce_language: bool, keep_segments: bool) -> None:
+    def __init__(self, *, announce_language: bool, granularity: Granularity | None) -> None:
         """Start empty.
 
         Args:
             announce_language: whether the first language is an event.
-            keep_segments: whether segments are asked for.
+            granularity: whether segments are asked for, and whether with words.
         """
         self._announce_language = announce_language
-        self._keep_segments = keep_segments
+        self._granularity = granularity
         self._settled = ""  # text of the windows that are done
         self._sent = ""  # text given out; runs ahead of _settled inside a window
         self._segments: list[Segment] = []
@@ -69,11 +71,10 @@ class TranscriptAssembly:
         if rest := text[len(self._sent) :]:
             events.append(TextDelta(rest))
         self._settled = self._sent = text
-        for segment in hypothesis.segments:
-            placed = self._place(window, segment)
-            if self._keep_segments:
-                self._segments.append(placed)
-                events.append(SegmentCompleted(placed))
+        if self._granularity is not None:
+            segments = self._place(window, hypothesis.segments)
+            self._segments += segments
+            events += map(SegmentCompleted, segments)
         events.append(Progress(window.end_s))
         return events
 
@@ -101,40 +102,27 @@ class TranscriptAssembly:
             return [LanguageDetected(language)]
         return []
 
-    def _place(self, window: Window, segment: Segment) -> Segment:
-        """The segment on the recording's clock, after everything before it."""
-        start_s, end_s = _in_speech(window, segment.start, segment.end)
-        start_s = max(start_s, self._clock_s)
-        end_s = max(start_s, end_s)
-        self._clock_s = end_s
-        words = _place_words(window, segment.words, start_s, end_s)
-        return replace(segment, start=start_s, end=end_s, words=words)
+    def _place(self, window: Window, heard: Sequence[Segment]) -> list[Segment]:
+        """What was heard on the recording's clock, after everything before it."""
+        words = place_words(window, _words(heard), self._clock_s)
+        if not words:
+            return []
+        self._clock_s = words[-1].end
+        segments = segments_of_words(words)
+        if self._granularity == "word":
+            return segments
+        return [replace(segment, words=()) for segment in segments]
 
 
-def _place_words(
-    window: Window, words: Sequence[Word], start_s: float, end_s: float
-) -> tuple[Word, ...]:
-    """Words on the recording's clock, in order and inside their segment."""
-    placed = []
-    clock_s = start_s
-    for word in words:
-        word_start_s, word_end_s = _in_speech(window, word.start, word.end)
-        word_start_s = min(max(word_start_s, clock_s), end_s)
-        word_end_s = min(max(word_end_s, word_start_s), end_s)
-        clock_s = word_end_s
-        placed.append(replace(word, start=word_start_s, end=word_end_s))
-    return tuple(placed)
-
-
-def _in_speech(window: Window, start_s: float, end_s: float) -> tuple[float, float]:
-    """A stretch of the window on the recording's clock, without silence at its edges."""
-    start = window.to_recording_s(start_s) * SAMPLE_RATE
-    end = window.to_recording_s(end_s, is_end=True) * SAMPLE_RATE
-    speech = [span for piece in window.pieces for span in piece.speech]
-    later = [span.start for span in speech if span.end > start]
-    earlier = [span.end for span in speech if span.start < end]
-    if later:
-        start = max(start, later[0])
-    if earlier:
-        end = min(end, earlier[-1])
-    return start / SAMPLE_RATE, max(start, end) / SAMPLE_RATE
+def _words(segments: Iterable[Segment]) -> list[Word]:
+    """The words of all segments; a segment without is one. Joined they are the segments' text."""
+    words: list[Word] = []
+    for segment in segments:
+        own = segment.words
+        if join_words(own) != segment.text:
+            own = (Word(segment.text, segment.start, segment.end, segment.score),)
+        if words:
+            is_glued = not separator(words[-1].text, own[0].text)
+            own = (replace(own[0], glued=is_glued), *own[1:])
+        words += own
+    return words

@@ -5,7 +5,7 @@ way, and places the finished text in the audio (forced alignment).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -20,14 +20,8 @@ from auricle.engines.protocol import (
     Ticket,
     Utterance,
 )
-from auricle.transcript.joining import join_words, separator
+from auricle.transcript.joining import join_words
 from auricle.transcript.model import Segment, Word
-
-SENTENCE_ENDS = frozenset(".!?…。！？।")
-AFTER_SENTENCE = "\"'»“”’)]」』"
-"""What may follow the end of a sentence before the space."""
-PAUSE_S = 1.5
-"""A pause between words at which a segment ends, sentence or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +90,13 @@ class Companion:
         """The final event with language and, if anybody looks at them, times."""
         text = " ".join(segment.text for segment in final.hypothesis.segments)
         segments = final.hypothesis.segments
-        if text and (options.times or options.words):
+        if text and options.words:
             asked = replace(options, language=heard.language, words=True, given_text=text)
             placed = await self._listen(utterance, asked, ticket)
             if isinstance(placed, Failed):
                 return placed
             words = words_for(text, placed, utterance.duration_s)
-            segments = segments_of(words, with_words=options.words)
+            segments = (Segment(text, words[0].start, words[-1].end, words=tuple(words)),)
         hypothesis = replace(
             final.hypothesis,
             segments=segments,
@@ -129,34 +123,3 @@ def words_for(text: str, placed: Hypothesis, duration_s: float) -> list[Word]:
         end_s = min(duration_s, duration_s * n_characters / len(text))
         spread.append(Word(written, start_s, end_s))
     return spread
-
-
-def segments_of(words: Sequence[Word], *, with_words: bool) -> tuple[Segment, ...]:
-    """Words cut into segments: after a sentence and in long pauses.
-
-    Segments are cut only where joining them again gives the text as it was.
-    """
-    segments: list[Segment] = []
-    first = 0
-    for i in range(1, len(words) + 1):
-        if i < len(words) and not _is_cut(words[i - 1], words[i]):
-            continue
-        part = tuple(words[first:i])
-        segments.append(
-            Segment(
-                join_words([replace(part[0], glued=False), *part[1:]]),
-                part[0].start,
-                part[-1].end,
-                words=part if with_words else (),
-            )
-        )
-        first = i
-    return tuple(segments)
-
-
-def _is_cut(before: Word, after: Word) -> bool:
-    gap = "" if after.glued else " "
-    if separator(before.text, after.text) != gap:
-        return False
-    ends_sentence = before.text.rstrip(AFTER_SENTENCE)[-1:] in SENTENCE_ENDS
-    return ends_sentence or after.start - before.end > PAUSE_S

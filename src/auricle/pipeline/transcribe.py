@@ -93,7 +93,7 @@ class Transcriber:
         recording = _Recording()
         assembly = TranscriptAssembly(
             announce_language=options.language is None,
-            keep_segments=options.granularity is not None,
+            granularity=options.granularity,
         )
 
         def work(index: int, window: Window) -> AsyncGenerator[Said | Heard, None]:
@@ -130,7 +130,7 @@ class Transcriber:
             if isinstance(block, RecordingEnd):
                 recording.end = block
                 break
-            packer.add_audio(block.waveform)
+            packer.add_audio(block.waveform, block.speech)
             for span in segmenter.feed(block.speech):
                 for window in packer.add_span(span):
                     yield window
@@ -184,8 +184,7 @@ class Transcriber:
             language=options.language,
             language_hint=hint,
             temperature=options.temperature,
-            words=options.granularity == "word",
-            times=options.granularity is not None,
+            words=options.granularity is not None,
             context_bias=options.context_bias,
         )
         started_s = time.monotonic()

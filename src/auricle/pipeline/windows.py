@@ -6,12 +6,14 @@ as continuous speech, wastes little and costs no words. Windows end in pauses.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from auricle.audio.waveform import SAMPLE_RATE, Span, Waveform
+from auricle.vad.pauses import PauseFinder
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,15 @@ class Piece:
     """A stretch of the recording inside a window; all in samples.
 
     `at` is where it lies in the window, `start` where it lies in the recording. `speech` are
-    the spans of speech in it, on the recording's clock.
+    the spans of speech in it, `pauses` the pauses, also those too short to part spans; both on
+    the recording's clock.
     """
 
     at: int
     start: int
     n_samples: int
     speech: tuple[Span, ...]
+    pauses: tuple[Span, ...] = ()
 
     @property
     def end(self) -> int:
@@ -70,6 +74,18 @@ class Window:
     def duration_s(self) -> float:
         """Its own length, in seconds."""
         return len(self.waveform) / SAMPLE_RATE
+
+    @property
+    def pauses(self) -> list[Span]:
+        """Pauses of the recording in it, apart from each other; what it leaves out is one too."""
+        left_out = [Span(a.end, b.start) for a, b in pairwise(self.pieces) if a.end < b.start]
+        pauses: list[Span] = []
+        for pause in sorted([*left_out, *(p for piece in self.pieces for p in piece.pauses)]):
+            if pauses and pause.start <= pauses[-1].end:
+                pauses[-1] = Span(pauses[-1].start, pause.end)
+            else:
+                pauses.append(pause)
+        return pauses
 
     @property
     def speech_s(self) -> tuple[tuple[float, float], ...]:
@@ -108,14 +124,14 @@ class Window:
             skipped = max(0, cut - piece.at)
             if skipped < piece.n_samples:
                 start = piece.start + skipped
-                speech = tuple(
-                    Span(max(span.start, start), span.end)
-                    for span in piece.speech
-                    if span.end > start
-                )
+                speech, pauses = _behind(piece.speech, start), _behind(piece.pauses, start)
                 at = max(0, piece.at - cut)
-                pieces.append(Piece(at, start, piece.n_samples - skipped, speech))
+                pieces.append(Piece(at, start, piece.n_samples - skipped, speech, pauses))
         return Window(self.waveform[cut:], tuple(pieces))
+
+
+def _behind(spans: Sequence[Span], start: int) -> tuple[Span, ...]:
+    return tuple(Span(max(span.start, start), span.end) for span in spans if span.end > start)
 
 
 class WindowPacker:
@@ -130,11 +146,13 @@ class WindowPacker:
         self._audio_start = 0  # sample of the recording where _audio begins
         self._audio_end = 0
         self._spans: list[Span] = []
+        self._pauses = PauseFinder()
         self._is_first = True
 
-    def add_audio(self, waveform: Waveform) -> None:
-        """The next samples of the recording."""
+    def add_audio(self, waveform: Waveform, speech: Iterable[float] = ()) -> None:
+        """The next samples of the recording, and the speech probability of each frame in them."""
         self._audio.append(waveform)
+        self._pauses.feed(speech)
         self._audio_end += len(waveform)
 
     def add_span(self, span: Span) -> list[Window]:
@@ -156,6 +174,7 @@ class WindowPacker:
         keep_from = sample - round(self._options.kept_pause_s * SAMPLE_RATE)
         while self._audio and self._audio_start + len(self._audio[0]) <= keep_from:
             self._audio_start += len(self._audio.pop(0))
+        self._pauses.drop_before(self._audio_start)
 
     def _best_cut(self) -> int:
         """How many of the pending spans the next window takes: at least one, never all."""
@@ -195,7 +214,8 @@ class WindowPacker:
         pieces: list[Piece] = []
         at = 0
         for start, end, inside in self._runs(self._spans[:n_spans]):
-            pieces.append(Piece(at, start, end - start, tuple(inside)))
+            pauses = self._pauses.between(start, end)
+            pieces.append(Piece(at, start, end - start, tuple(inside), pauses))
             at += end - start
         audio = self._joined_audio()
         origin = self._audio_start

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 class Word:
     """One word as written, punctuation included, without outer spaces.
 
-    `start <= end`, seconds; `score` is the mean token probability, 0..1, or None if unknown.
-    `glued` says that the word continues the previous one without a space (Chinese, Japanese, …).
+    `start <= end`, seconds; `score` is exp(mean log-probability of its `n_tokens` tokens), 0..1,
+    or None if unknown. `glued` says that the word continues the previous one without a space
+    (Chinese, Japanese, …).
     """
 
     text: str
@@ -17,6 +18,7 @@ class Word:
     score: float | None = None
     speaker: str | None = None
     glued: bool = False
+    n_tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)

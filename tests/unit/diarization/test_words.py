@@ -58,7 +58,7 @@ def test_a_word_that_swallowed_a_pause_counts_by_its_beginning() -> None:
 
 
 def test_outside_all_turns_a_near_one_counts_or_the_last_speaker() -> None:
-    found = labelled(segment(("late", 4.5, 4.8), ("later", 6.5, 6.8), ("soon", 8.2, 8.5)))
+    found = labelled(segment(("late", 4.5, 4.8), ("later", 6.5, 6.8)), segment(("soon", 8.2, 8.5)))
     assert [(s.text, s.speaker) for s in found] == [("late later", "ben"), ("soon", "anna")]
 
 
@@ -70,3 +70,35 @@ def test_a_segment_without_words_is_whole() -> None:
 def test_without_turns_nobody_speaks() -> None:
     said = segment(("hello", 0.0, 1.0))
     assert label_segments([said], (), ()) == [said]
+
+
+def test_a_pause_inside_a_turn_belongs_to_its_speaker() -> None:
+    said = [segment(("Yes.", 0.3, 0.8)), segment(("Go", 1.4, 1.6), ("on.", 1.6, 1.9))]
+    found = labelled(*said)
+    assert [(s.text, s.start, s.end) for s in found] == [("Yes.", 0.0, 1.4), ("Go on.", 1.4, 2.0)]
+    assert (found[0].words[0].start, found[0].words[0].end) == (0.3, 0.8)
+
+
+def test_a_sentence_keeps_the_few_words_that_another_turn_has_of_it() -> None:
+    late = segment(
+        ("Well", 1.2, 1.5),
+        ("so", 1.5, 2.0),
+        ("we", 2.1, 2.4),
+        ("all", 2.4, 2.9),
+        ("say.", 2.9, 3.9),
+    )
+    found = labelled(late)
+    assert [(s.text, s.speaker) for s in found] == [(late.text, "ben")]
+    times = [(word.start, word.end) for word in found[0].words]
+    assert times == [(word.start, word.end) for word in late.words]
+
+
+def test_a_pause_outside_the_turn_belongs_to_nobody() -> None:
+    found = labelled(
+        segment(("Far", 5.0, 5.3)), segment(("near.", 8.5, 8.8)), segment(("In.", 9.1, 9.8))
+    )
+    assert [(s.speaker, s.start, s.end) for s in found] == [
+        ("anna", 5.0, 5.3),
+        ("anna", 8.5, 8.8),
+        ("anna", 9.1, 10.0),
+    ]

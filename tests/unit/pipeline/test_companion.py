@@ -17,8 +17,7 @@ from auricle.engines.protocol import (
     Utterance,
 )
 from auricle.errors import UpstreamFailed
-from auricle.pipeline.companion import Companion, segments_of, words_for
-from auricle.transcript.joining import join_texts, join_words
+from auricle.pipeline.companion import Companion, words_for
 from auricle.transcript.model import Segment, Word
 
 UTTERANCE = Utterance(np.zeros(10 * 16000, np.float32))
@@ -85,7 +84,7 @@ def hypothesis(events: list[DecodeEvent]) -> Hypothesis:
 
 async def test_the_language_is_heard_beside_and_no_times_are_made_that_nobody_wants() -> None:
     listener = Listener()
-    events = await submitted(listener, DecodeOptions(times=False))
+    events = await submitted(listener, DecodeOptions())
     assert events[0] == Delta("Hello there.", "de")
     result = hypothesis(events)
     assert (result.language, result.language_probability) == ("de", 0.7)
@@ -95,18 +94,9 @@ async def test_the_language_is_heard_beside_and_no_times_are_made_that_nobody_wa
 
 async def test_a_language_that_was_given_is_believed() -> None:
     listener = Listener()
-    events = await submitted(listener, DecodeOptions(language="fr", times=False))
+    events = await submitted(listener, DecodeOptions(language="fr"))
     assert hypothesis(events).language == "fr"
     assert listener.asked == []
-
-
-async def test_segments_are_sentences_with_the_times_of_their_words() -> None:
-    result = hypothesis(await submitted(Listener(), DecodeOptions()))
-    assert [(s.text, s.start, s.end) for s in result.segments] == [
-        ("Hello there.", 0.5, 1.5),
-        ("Who is it?", 2.0, 3.0),
-    ]
-    assert all(segment.words == () and segment.score is None for segment in result.segments)
 
 
 async def test_words_come_if_they_are_asked_for() -> None:
@@ -160,25 +150,3 @@ def test_a_text_that_could_not_be_placed_shares_the_time() -> None:
         ("one", 0.0, 4.0),
         ("three5", 4.0, 10.0),
     ]
-
-
-def chinese(*characters: str) -> list[Word]:
-    return [Word(c, float(i), i + 1.0, glued=i > 0) for i, c in enumerate(characters)]
-
-
-@pytest.mark.parametrize(
-    ("words", "texts"),
-    [
-        (list(WORDS), ["Hello there.", "Who is it?"]),
-        ([Word("a", 0, 1), Word("b", 3, 4)], ["a", "b"]),  # a pause
-        ([Word("3.", 0, 1), Word("5", 1, 2, glued=True)], ["3.5"]),  # no space, no cut
-        (chinese("你", "好。", "再", "见"), ["你好。", "再见"]),
-        ([*chinese("你", "好。"), Word("再", 2, 3)], ["你好。 再"]),  # joining loses that space
-        ([Word("„Nein.“", 0, 1), Word("Doch!", 1, 2)], ["„Nein.“", "Doch!"]),
-    ],
-)
-def test_segments_join_to_the_text(words: list[Word], texts: list[str]) -> None:
-    segments = segments_of(words, with_words=True)
-    assert [segment.text for segment in segments] == texts
-    assert join_texts(texts) == join_words(words)
-    assert sum((segment.words for segment in segments), ()) == tuple(words)

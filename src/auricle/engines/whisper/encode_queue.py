@@ -1,8 +1,9 @@
 """Which window is encoded next, and when: encoding is what everybody else waits for.
 
 A full window takes the encoder as long as twenty or thirty decoder steps take. So short
-utterances are encoded first, and a long one waits while a short one is being decoded: the
-decoder works on meanwhile, and nothing is lost but the order. Neither wait is without end.
+utterances are encoded first, even in the middle of a long one, and a long one waits while a short
+one is being decoded: the decoder works on meanwhile, and nothing is lost but the order. Neither
+wait is without end.
 """
 
 from collections.abc import Collection
@@ -23,6 +24,13 @@ class _Waiting:
     key: int
     duration_s: float
     n_overtaken: int = 0
+    n_held_steps: int = 0
+    is_begun: bool = False
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """Lower is first: short ones, of these what was begun, of these the shortest."""
+        return self.duration_s > SHORT_S, not self.is_begun, self.duration_s
 
 
 class EncodeQueue:
@@ -30,7 +38,6 @@ class EncodeQueue:
 
     def __init__(self) -> None:
         self._waiting: list[_Waiting] = []
-        self._n_held_steps = 0
 
     def __contains__(self, key: int) -> bool:
         return any(each.key == key for each in self._waiting)
@@ -40,11 +47,13 @@ class EncodeQueue:
         self._waiting.append(_Waiting(key, duration_s))
 
     def discard(self, key: int) -> None:
-        """An utterance is gone."""
+        """An utterance is encoded, or gone."""
         self._waiting = [each for each in self._waiting if each.key != key]
 
-    def pop(self, decoding_s: Collection[float]) -> int | None:
-        """The utterance to encode in this step, or None; call once a step.
+    def choose(self, decoding_s: Collection[float]) -> int | None:
+        """The utterance to encode a stage of in this step, or None; call once a step.
+
+        It stays until it is discarded.
 
         Args:
             decoding_s: lengths of the utterances that are being decoded.
@@ -53,13 +62,13 @@ class EncodeQueue:
             return None
         chosen = self._waiting[0]
         if chosen.n_overtaken < MAX_OVERTAKEN:
-            chosen = min(self._waiting, key=lambda each: each.duration_s)
+            chosen = min(self._waiting, key=lambda each: each.rank)
         is_held = chosen.duration_s > SHORT_S and any(s <= SHORT_S for s in decoding_s)
-        if is_held and self._n_held_steps < MAX_HELD_STEPS:
-            self._n_held_steps += 1
+        if is_held and chosen.n_held_steps < MAX_HELD_STEPS:
+            chosen.n_held_steps += 1
             return None
-        self._n_held_steps = 0
-        for each in self._waiting[: self._waiting.index(chosen)]:
-            each.n_overtaken += 1
-        self._waiting.remove(chosen)
+        if not chosen.is_begun:
+            chosen.is_begun = True
+            for each in self._waiting[: self._waiting.index(chosen)]:
+                each.n_overtaken += 1
         return chosen.key

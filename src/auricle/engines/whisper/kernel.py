@@ -1,6 +1,6 @@
 """Whisper's mathematics for many windows at once: no policy, no text, no threads.
 
-    state = kernel.encode(log_mel)
+    state = kernel.encode(log_mel)           # or `begin` and `advance`, a stage at a time
     row = kernel.join(state)
     logits = kernel.step({row: prompt})      # (1, n_vocab), of the last token of each row
     logits = kernel.step({row: [token], other: [its_token]})
@@ -12,6 +12,7 @@ would have alone (`self_check`).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from auricle.audio.log_mel import LogMel
 from auricle.engines.whisper.graphs.cache import GraphCache
 from auricle.engines.whisper.graphs.compiling import CompiledGraph, GraphOptions
 from auricle.engines.whisper.graphs.decoder import build_decoder
-from auricle.engines.whisper.graphs.encoder import build_encoder
+from auricle.engines.whisper.graphs.encoder import build_stage, n_stages
 from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE
 from auricle.engines.whisper.pages import PagePool, n_pages_of
 from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
@@ -54,6 +55,15 @@ class _Row:
     n_tokens: int = 0
 
 
+@dataclass(slots=True)
+class Encoding:
+    """A window on its way through the encoder's stages: its place, and what the last one gave."""
+
+    state: CrossState
+    hidden: NDArray[np.float32]
+    n_done: int = 0
+
+
 class Kernel:
     """Encoder and decoder of one checkpoint with the caches of all rows. Single-threaded."""
 
@@ -79,11 +89,24 @@ class Kernel:
         self.dims = weights.dims
         graphs = GraphCache(cache_folder, weights.fingerprint)
         cross_type = options.cross_type
-        encoder = graphs.graph(
-            f"encoder-{'int8' if options.int8_encoder else 'f32'}-{cross_type.to_string()}",
-            lambda: build_encoder(weights, int8=options.int8_encoder, cross_type=cross_type),
-            self.dims.n_heads,
-        )
+        self._stages = [
+            CompiledGraph(
+                graphs.graph(
+                    f"encoder-{'int8' if options.int8_encoder else 'f32'}"
+                    f"-{cross_type.to_string()}-{stage}",
+                    partial(
+                        build_stage,
+                        weights,
+                        stage,
+                        int8=options.int8_encoder,
+                        cross_type=cross_type,
+                    ),
+                    self.dims.n_heads,
+                ),
+                options.encoder_properties(),
+            )
+            for stage in range(n_stages(self.dims))
+        ]
         decoder = graphs.graph(
             f"decoder-{'int8' if options.int8_decoder else 'f32'}-{cross_type.to_string()}"
             f"-{limits.n_windows}",
@@ -95,7 +118,6 @@ class Kernel:
             ),
             self.dims.n_heads,
         )
-        self._encoder = CompiledGraph(encoder, options.encoder_properties())
         self._decoder = CompiledGraph(decoder, options.decoder_properties())
         self._embedding = weights.stored("decoder.embedding")
         self._positions = weights.array("decoder.positions")
@@ -137,17 +159,53 @@ class Kernel:
         Raises:
             EngineFailed: the graph failed or gave values that are no numbers.
         """
+        encoding = self.begin(log_mel)
+        while (state := self.advance(encoding)) is None:
+            pass
+        return state
+
+    def begin(self, log_mel: LogMel) -> Encoding:
+        """Take a place for a window; `advance` it, or let its `state` go with `release`."""
         n_positions = log_mel.shape[1] // 2
         assert log_mel.shape == (self.dims.n_mels, 2 * n_positions)
         assert 0 < n_positions <= self.dims.n_audio
-        state = self._places.take(n_positions)
+        return Encoding(self._places.take(n_positions), log_mel[None])
+
+    def advance(self, encoding: Encoding) -> CrossState | None:
+        """Run the window's next stage; after the last, give the encoded window.
+
+        Raises:
+            EngineFailed: the graph failed or gave values that are no numbers; its place is free.
+        """
+        stage = self._stages[encoding.n_done]
         try:
-            self._encode_into(state, log_mel)
+            stage.set("hidden" if encoding.n_done else "log_mel", encoding.hidden)
+            encoding.n_done += 1
+            if encoding.n_done < len(self._stages):
+                stage.run()
+                encoding.hidden = stage.output("next_hidden").copy()
+                return None
+            self._run_last(stage, encoding.state)
         except EngineFailed:
-            self._places.release(state)
+            self._places.release(encoding.state)
             raise
-        self._bind(state)
-        return state
+        self._bind(encoding.state)
+        return encoding.state
+
+    def _run_last(self, stage: CompiledGraph, state: CrossState) -> None:
+        """The last stage writes into the window's place."""
+        names = [f"{name}_{i}" for i in range(self.dims.n_decoder_layers) for name in PARTS]
+        for name, tensor in zip(names, self._tensors(state), strict=True):
+            stage.bind(name, tensor)
+        stage.run()
+        expected = (self.dims.n_heads, state.n_positions, HEAD_SIZE)
+        given = stage.shape(names[-1])
+        if given != expected:
+            msg = f"the encoder gave an output of shape {given}, not {expected}"
+            raise EngineFailed(msg)
+        if not self._places.are_numbers(state):
+            msg = "the encoder gave values that are no numbers"
+            raise EngineFailed(msg)
 
     def part(self, state: CrossState, first: int, n_positions: int) -> CrossState:
         """A stretch of an encoded window, to be looked at alone; let it go with `release`."""
@@ -159,21 +217,6 @@ class Kernel:
         tensors = self._tensors(state)
         for name, tensor in zip(self._window_inputs([state.place]), tensors, strict=True):
             self._decoder.bind(name, tensor)
-
-    def _encode_into(self, state: CrossState, log_mel: LogMel) -> None:
-        self._encoder.set("log_mel", log_mel[None])
-        names = [f"{name}_{i}" for i in range(self.dims.n_decoder_layers) for name in PARTS]
-        for name, tensor in zip(names, self._tensors(state), strict=True):
-            self._encoder.bind(name, tensor)
-        self._encoder.run()
-        expected = (self.dims.n_heads, state.n_positions, HEAD_SIZE)
-        given = self._encoder.shape(names[-1])
-        if given != expected:
-            msg = f"the encoder gave an output of shape {given}, not {expected}"
-            raise EngineFailed(msg)
-        if not self._places.are_numbers(state):
-            msg = "the encoder gave values that are no numbers"
-            raise EngineFailed(msg)
 
     def release(self, state: CrossState) -> None:
         """Let go of a window; its place is free once no row uses it either."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from auricle.audio.log_mel import FRAMES_PER_S, log_mel
+from auricle.audio.log_mel import FRAMES_PER_S, LogMel, log_mel
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.engines.protocol import (
     DecodeEvent,
@@ -35,7 +35,7 @@ from auricle.engines.whisper.decoding.window import Vocabulary, WindowDecoding, 
 from auricle.engines.whisper.encode_queue import SHORT_S, EncodeQueue
 from auricle.engines.whisper.generation_config import GenerationConfig
 from auricle.engines.whisper.graphs.compiling import GraphOptions
-from auricle.engines.whisper.kernel import Kernel, KernelLimits
+from auricle.engines.whisper.kernel import Encoding, Kernel, KernelLimits
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
 from auricle.engines.whisper.self_check import SELF_CHECK_WINDOWS, self_check
@@ -65,7 +65,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Live:
-    """An utterance that joined and has no result yet.
+    """An utterance that joined and has no result yet; `encoding` while it is being encoded.
 
     `language_ends_s` is where another language begins: what lies behind it is left for later.
     """
@@ -74,6 +74,7 @@ class _Live:
     options: DecodeOptions
     decoding: WindowDecoding = field(repr=False)
     language_ends_s: float | None = None
+    encoding: Encoding | None = field(default=None, repr=False)
 
 
 def _affordable(slots: int, dims: WhisperDims, options: GraphOptions) -> int:
@@ -86,7 +87,7 @@ def _affordable(slots: int, dims: WhisperDims, options: GraphOptions) -> int:
 class OpenVinoWhisper:
     """Any Whisper size, from CTranslate2's or Hugging Face's files; see `Engine`.
 
-    A step encodes at most one window and feeds every other utterance one token, so an
+    A step encodes at most a stage of one window and feeds every other utterance one token, so an
     utterance that joins does not wait for those before it to end.
     """
 
@@ -163,7 +164,7 @@ class OpenVinoWhisper:
             self._drop(key)
 
     def step(self) -> list[tuple[int, DecodeEvent]]:
-        """Encode at most one window, and advance those that are encoded by a token."""
+        """Encode at most a stage of one window, and advance those that are encoded by a token."""
         try:
             self._encode_next()
             return self._advance()
@@ -178,24 +179,40 @@ class OpenVinoWhisper:
 
     def _encode_next(self) -> None:
         decoding_s = [live.utterance.duration_s for _, live in self._encoded()]
-        key = self._unencoded.pop(decoding_s)
+        key = self._unencoded.choose(decoding_s)
         if key is None:
             return
         live = self._live[key]
-        context_s = live.decoding.wanted_context_s
-        assert context_s is not None
-        n_frames = 2 * round(context_s * FRAMES_PER_S / 2)
-        mel = log_mel(live.utterance.waveform, self._kernel.dims.n_mels, n_frames)
-        state = self._kernel.encode(mel)
-        if live.decoding.language or live.language_ends_s is not None:
-            change_s = None  # it is being decoded, or was cut already
+        if live.encoding is None:
+            live.encoding = self._kernel.begin(self._mel(live))
+        encoding, live.encoding = live.encoding, None  # if it fails, its place is free already
+        state = self._kernel.advance(encoding)
+        if state is None:
+            live.encoding = encoding
         else:
-            change_s = self._language_change(live, state)
+            self._unencoded.discard(key)
+            self._encoded_as(key, live, state)
+
+    def _encoded_as(self, key: int, live: _Live, state: CrossState) -> None:
+        """Decode the window, or, where its language changes, begin anew with what is before."""
+        change_s = None
+        if not live.decoding.language and live.language_ends_s is None:
+            try:
+                change_s = self._language_change(live, state)
+            except EngineFailed:
+                self._kernel.release(state)
+                raise
         if change_s is None:
             live.decoding.encoded(state)
         else:
             self._kernel.release(state)
             self._cut(key, change_s)
+
+    def _mel(self, live: _Live) -> LogMel:
+        context_s = live.decoding.wanted_context_s
+        assert context_s is not None
+        n_frames = 2 * round(context_s * FRAMES_PER_S / 2)
+        return log_mel(live.utterance.waveform, self._kernel.dims.n_mels, n_frames)
 
     def _language_change(self, live: _Live, state: CrossState) -> float | None:
         """Where in an encoded window another language begins, in seconds."""
@@ -271,7 +288,10 @@ class OpenVinoWhisper:
         return ready if self._n_mixed_steps % LONG_EVERY == 0 else short
 
     def _drop(self, key: int) -> None:
-        self._live.pop(key).decoding.close()
+        live = self._live.pop(key)
+        live.decoding.close()
+        if live.encoding is not None:
+            self._kernel.release(live.encoding.state)
         self._unencoded.discard(key)
 
     def _fail_all(self, error: EngineFailed) -> list[tuple[int, DecodeEvent]]:

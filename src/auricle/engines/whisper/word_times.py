@@ -94,8 +94,14 @@ def words_of(
                 text=piece.bare,
                 start=start_s,
                 end=max(start_s, float(edges_s[piece.last])),
-                score=float(np.mean(probabilities[piece.first : piece.last])),
+                score=_geometric_mean(probabilities[piece.first : piece.last]),
                 glued=bool(words) and not piece.text.startswith(" "),
+                n_tokens=piece.last - piece.first,
             )
         )
     return tuple(words)
+
+
+def _geometric_mean(probabilities: Sequence[float]) -> float:
+    """The exponential of the mean log-probability."""
+    return float(np.exp(np.log(np.maximum(probabilities, 1e-12)).mean()))

@@ -14,6 +14,7 @@ from auricle.engines.whisper.graphs.compiling import CacheType, GraphOptions
 from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.stored_array import StoredArray, StoredPart
 from auricle.engines.whisper.weights import WhisperWeights
+from auricle.engines.whisper.window_places import CrossState
 from auricle.errors import EngineFailed
 from whisper import reference
 from whisper.checkpoints import SHAPES, neutral_arrays, write_ctranslate2
@@ -82,6 +83,32 @@ def test_quantized_logits_stay_near_the_reference(
     # 8 bits a value: the error is some hundredths of the logits' spread, never of its order.
     assert np.abs(logits - expected[-1]).max() < 0.25 * expected[-1].std()
     assert np.corrcoef(logits, expected[-1])[0, 1] > 0.995
+
+
+def test_stages_of_several_windows_may_alternate(tiny_kernel: Kernels) -> None:
+    kernel = tiny_kernel("english", EXACT)
+
+    def logits_over(state: CrossState) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        row = kernel.join(state)
+        logits = kernel.step({row: [1, 2, 3]}).copy()
+        kernel.leave(row)
+        kernel.release(state)
+        return logits
+
+    mels = [log_mel("english", 2 * n, seed=n) for n in (90, 30, 60)]
+    alone = [logits_over(kernel.encode(mel)) for mel in mels]
+    encodings = [kernel.begin(mel) for mel in mels]
+    states: list[CrossState | None] = [None] * len(mels)
+    n_stages = 0
+    while None in states:
+        n_stages += 1
+        for i, encoding in enumerate(encodings):
+            if states[i] is None:
+                states[i] = kernel.advance(encoding)
+    assert n_stages == 3
+    for state, expected in zip(states, alone, strict=True):
+        assert state is not None
+        np.testing.assert_array_equal(logits_over(state), expected)
 
 
 def test_prompt_fed_at_once_is_the_prompt_fed_by_tokens(kernel: Kernel) -> None:

@@ -1,7 +1,8 @@
 """The encoder: log-mel in, keys and values of every cross-attention out.
 
 The length is free, and the decoder's key and value projections are computed here, once a
-window, instead of in its first step.
+window, instead of in its first step. It is cut into stages, between which other work may be done:
+a full window takes as long as the text of a short utterance.
 """
 
 import numpy as np
@@ -16,28 +17,50 @@ from auricle.engines.whisper.graphs.layers import (
     split,
     transpose,
 )
-from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
+from auricle.engines.whisper.weights import HEAD_SIZE, WhisperDims, WhisperWeights
+
+STAGE_LAYERS = 2
+"""Layers of a stage: what somebody's short utterance may have to wait for."""
 
 
-def build_encoder(weights: WhisperWeights, *, int8: bool, cross_type: ov.Type) -> ov.Model:
-    """The encoder as a graph.
+def n_stages(dims: WhisperDims) -> int:
+    """How many graphs the encoder is cut into."""
+    return -(-dims.n_encoder_layers // STAGE_LAYERS)
 
-    Input `log_mel`: float32 (1, n_mels, n_frames). Outputs, with n positions = n_frames / 2,
-    for each decoder layer i: `keys_{i}` and `values_{i}`, (n_heads, n, HEAD_SIZE) in
-    `cross_type`.
+
+def build_stage(
+    weights: WhisperWeights, stage: int, *, int8: bool, cross_type: ov.Type
+) -> ov.Model:
+    """A stage of the encoder as a graph; each takes what the one before it gives.
+
+    Input of the first: `log_mel`, float32 (1, n_mels, n_frames); of the others `hidden`, float32
+    (1, n, d_model) with n positions = n_frames / 2. Output: `next_hidden`, the same; of the last, for each
+    decoder layer i: `keys_{i}` and `values_{i}`, (n_heads, n, HEAD_SIZE) in `cross_type`.
     """
     builder = GraphBuilder(weights, int8=int8)
     dims = weights.dims
-    node = _convolutions(builder)
-    for i in range(dims.n_encoder_layers):
+    if stage == 0:
+        node = _convolutions(builder)
+    else:
+        node = builder.input("hidden", [1, -1, dims.d_model], ov.Type.f32)
+    first = stage * STAGE_LAYERS
+    for i in range(first, min(first + STAGE_LAYERS, dims.n_encoder_layers)):
         node = _layer(builder, node, f"encoder.{i}")
+    if stage == n_stages(dims) - 1:
+        _cross_attention(builder, node, cross_type)
+    else:
+        builder.output(node, "next_hidden")
+    return builder.model(f"whisper_encoder_{stage}")
+
+
+def _cross_attention(builder: GraphBuilder, node: Node, cross_type: ov.Type) -> None:
+    dims = builder.dims
     node = builder.norm(node, "encoder.norm")
     for i in range(dims.n_decoder_layers):
         flat = builder.linear(node, f"decoder.{i}.cross.kv")
         heads = transpose(reshape(flat, [-1, 2 * dims.n_heads, HEAD_SIZE]), [1, 0, 2])
         for part, part_node in zip(("keys", "values"), split(heads, 0, 2), strict=True):
             builder.output(ops.convert(part_node, cross_type.to_string()), f"{part}_{i}")
-    return builder.model("whisper_encoder")
 
 
 def _convolutions(builder: GraphBuilder) -> Node:
