@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: check run setup dev sdks web test test-long fuzz bench bench-setup sbom audit format docs lock clean
+.PHONY: check run setup dev sdks voxtral-setup web test test-voxtral test-long fuzz bench bench-setup sbom audit format docs lock clean
 
 check: dev ## format, lint, types, import contract (the default)
 	$(BIN)/ruff format --check src tests bench tools
@@ -50,14 +50,30 @@ $(WEB_MODULES): web/package-lock.json
 	@if command -v npm > /dev/null; then npm --prefix web ci; \
 	else echo "npm is missing: the tests of the playground's source will be skipped"; fi
 
+.venvs/vllm/.installed: tests/voxtral/requirements.txt
+	$(PYTHON) -m venv .venvs/vllm
+	.venvs/vllm/bin/python -m pip --disable-pip-version-check -q install -r $<
+	@# Built for another torch, and not needed: vLLM and transformers run without them.
+	.venvs/vllm/bin/python -m pip --disable-pip-version-check -q uninstall -y torchaudio torchvision torchcodec
+	touch $@
+
+.venvs/tiny-voxtral/.made: .venvs/vllm/.installed $(wildcard tools/tiny_voxtral/*.py)
+	HF_HUB_OFFLINE=1 .venvs/vllm/bin/python -m tools.tiny_voxtral .venvs/tiny-voxtral
+	touch $@
+
+voxtral-setup: .venvs/tiny-voxtral/.made ## vLLM for the processor (3.6 GB) and tiny checkpoints
+
 web: $(WEB_MODULES) ## build the playground into src/auricle/server/playground (needs npm)
 	npm --prefix web run build
 
 test: setup dev sdks ## everything but the long campaigns; missing tools skip their tests by name
-	$(BIN)/python -m pytest -m "not long and not fuzz"
+	$(BIN)/python -m pytest -m "not long and not fuzz and not voxtral"
 
-test-long: setup dev sdks ## soaks and crash campaigns
-	$(BIN)/python -m pytest -m long --timeout 7200
+test-voxtral: setup dev sdks voxtral-setup ## in front of real vLLM servers on the processor
+	AURICLE_REQUIRE_TOOLS=1 $(BIN)/python -m pytest -m voxtral --timeout 600 tests/voxtral
+
+test-long: setup dev sdks ## soaks and crash campaigns; with vLLM if `make voxtral-setup` was run
+	$(BIN)/python -m pytest -m "long or voxtral" --timeout 7200
 
 FUZZ_S ?= 3600
 

@@ -82,7 +82,7 @@ def build(auricle: Auricle) -> tuple[Engine, WhisperDims]:
     """The engine that a worker of this Auricle has, with room for the batch."""
     settings, _ = load(environ={**os.environ, **auricle.settings})
     weights = Weights(settings)
-    name = settings.engine or weights.row.engine
+    name = weights.row.engine
     spec = EngineSpec(
         name,
         str(weights.folder),

@@ -13,6 +13,7 @@ AuricleError(message, *, param=None)
 |- Overloaded            no capacity; try again after `retry_after_s`
 |- Unavailable           not ready or draining; try again after `retry_after_s`
 |- DeadlineExceeded      the request's own time limit
+|- UpstreamFailed        another server, which runs the model, gave no usable answer
 |- WeightsError          a model's files are missing, damaged or cannot be fetched
 |- SettingsError         a setting is unknown or has a bad value
 `- EngineFailed          our fault: details go to the log, never to the client
@@ -84,6 +85,10 @@ class Unavailable(_TryLater):
 
 class DeadlineExceeded(AuricleError):
     """The request's own time limit passed."""
+
+
+class UpstreamFailed(AuricleError):
+    """Another server, which runs the model, gave no usable answer."""
 
 
 class WeightsError(AuricleError):

@@ -83,14 +83,54 @@ class Settings(BaseModel):
     model: str = Field(
         "whisper-base", description="Row of the model table that is served (`auricle models list`)."
     )
+    models: Texts = Field(
+        (),
+        description="Further rows that are served beside `model`, separated by commas. Those that "
+        "run here are loaded at their first use.",
+    )
+    unload_after_s: float = Field(
+        300,
+        gt=0,
+        description="How long a further model without work stays loaded, in seconds.",
+    )
+    max_loaded_bytes: int | None = Field(
+        None,
+        ge=1,
+        description="Weights of further models that are loaded at once, in bytes on disk; the "
+        "longest unused go first.",
+    )
     model_table: Path | None = Field(
         None, description="TOML file of further model rows, in the form of the built-in table."
     )
     engine: str | None = Field(
         None,
-        pattern="^(ctranslate2|openvino)$",
-        description="`openvino` (ours: text as it is decoded, many utterances in a batch) or "
-        "`ctranslate2`; unset: what the model's row says.",
+        pattern="^(ctranslate2|openvino|vllm|transformers)$",
+        description="For the models that it can run: `openvino` (ours: text as it is decoded, many "
+        "utterances in a batch) or `ctranslate2` for Whisper, `vllm` (other servers) or "
+        "`transformers` (in process) for Voxtral; unset: what the model's row says.",
+    )
+    vllm_urls: Texts = Field(
+        (),
+        description="Addresses of the vLLM servers that run the Voxtral models, separated by "
+        "commas; `MODEL=ADDRESS` for a server of one of them.",
+    )
+    vllm_api_key: SecretStr = Field(
+        SecretStr(""), description="What vLLM servers were given as `--api-key`."
+    )
+    vllm_model: str | None = Field(
+        None,
+        description="The model's name on the vLLM servers (`--served-model-name`); unset: its "
+        "repository, `mistralai/…`.",
+    )
+    vllm_requests: int = Field(
+        32, ge=1, le=1024, description="Windows that a vLLM server is given at once."
+    )
+    vllm_timeout_s: float = Field(
+        60,
+        gt=0,
+        le=3600,
+        description="Longest a vLLM server may give no text while it owes some, in seconds; then "
+        "another one is tried.",
     )
     language: str | None = Field(
         None, pattern=r"^[a-z]{2}$", description="Language of all recordings; unset detects it."
@@ -109,7 +149,10 @@ class Settings(BaseModel):
         "costs throughput.",
     )
     batch: int = Field(
-        8, ge=1, le=64, description="Utterances that a process of `openvino` decodes at once."
+        8,
+        ge=1,
+        le=64,
+        description="Utterances that a process of `openvino` or `transformers` decodes at once.",
     )
     diarizers: int = Field(
         default_factory=lambda: max(1, _n_cores() // 4),

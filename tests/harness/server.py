@@ -110,8 +110,8 @@ class Server:
 
     def _announced(self) -> str:
         self._check_alive()
-        found = re.search(r"http://127\.0\.0\.1:\d+", self.log)
-        return found.group() if found else ""
+        found = re.search(r"server\.ready\b.*?(http://127\.0\.0\.1:\d+)", self.log)
+        return found[1] if found else ""
 
     def _await_ready(self) -> None:
         with self.client(key=None) as client:

@@ -50,7 +50,7 @@ async def _measured(settings: Settings, recordings: list[Path]) -> str:
         alone = await measure(runtime, recordings, 1)
         together = await measure(runtime, recordings, AT_ONCE)
         memory = tree_pss_bytes(os.getpid())
-    engine = settings.engine or weights.row.engine
+    engine = weights.row.engine
     head = (
         f"{weights.row.id}, {engine}, {settings.workers} x {settings.threads} threads, "
         f"batch {settings.batch}, beam {settings.beam_size or 'default'}"

@@ -12,7 +12,7 @@ from auricle.settings import Settings
 from auricle.weights.progress import progress_for, readable_bytes
 from auricle.weights.row import ModelRow
 from auricle.weights.store import ModelStore, Verification
-from auricle.weights.table import VAD_MODEL, ModelTable
+from auricle.weights.table import VAD_MODEL, ModelTable, companion_of
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -44,12 +44,17 @@ class _Context:
         values: Settings = settings.load()[0]
         self.table = ModelTable.load(values.model_table)
         self.store = ModelStore(values.cache_dir, values.weight_sources, values.weights_dir)
-        self.configured = self.table.configured(values.model)
+        self._engine = values.engine
+        self.served = self.table.served(values.model, values.models, values.engine)
+        self.configured = self.served[0]
 
     def needed(self) -> list[ModelRow]:
         """What a server with these settings loads."""
         vad = self.table.find(VAD_MODEL)
-        return [self.configured, *([vad] if vad else [])]
+        companion = companion_of(self.table, self.served, self._engine)
+        local = [row for row in self.served if not row.is_remote]
+        found = {row.id: row for row in (*local, companion, vad) if row is not None}
+        return list(found.values())
 
     def named(self, names: Sequence[str]) -> list[ModelRow]:
         """The rows of names given on the command line.
@@ -60,21 +65,22 @@ class _Context:
         return [self._named(name) for name in names]
 
     def _named(self, name: str) -> ModelRow:
-        if self.configured.answers_to(name):
-            return self.configured
-        return self.table.find(name) or self.table.configured(name)
+        served = next((row for row in self.served if row.answers_to(name)), None)
+        row = served or self.table.find(name) or self.table.configured(name)
+        return row.run_by(self._engine)
 
 
 def _list(args: argparse.Namespace) -> int:
     context = _Context()
-    rows = [row for row in context.table.rows if row.id != context.configured.id]
-    entries = [_entry(row, context) for row in (context.configured, *rows)]
+    served = {row.id for row in context.served}
+    rows = [row for row in context.table.rows if row.id not in served]
+    entries = [_entry(row, context) for row in (*context.served, *rows)]
     if args.json:
         _print_json(entries)
         return 0
     print(_line("  ID", "SIZE", "LANGUAGES", "FROM", "CACHED"))
     for entry in entries:
-        mark = "* " if entry["configured"] else "  "
+        mark = "* " if entry["configured"] else "+ " if entry["served"] else "  "
         print(
             _line(
                 mark + entry["id"],
@@ -85,6 +91,8 @@ def _list(args: argparse.Namespace) -> int:
             )
         )
     print("* the configured model: it serves all ids that clients of the hosted service send")
+    if len(context.served) > 1:
+        print("+ served beside it, under the hosted ids of its own weights too")
     return 0
 
 
@@ -107,11 +115,12 @@ def _entry(row: ModelRow, context: _Context) -> dict[str, Any]:
         ],
         "cached": context.store.is_cached(row),
         "configured": row is context.configured,
+        "served": row in context.served,
     }
 
 
 def _line(name: str, size: str, languages: str, sources: str, cached: str) -> str:
-    return f"{name:<26} {size:>8}  {languages:<10} {sources:<14} {cached}"
+    return f"{name:<32} {size:>8}  {languages:<10} {sources:<14} {cached}"
 
 
 def _languages(codes: Sequence[str]) -> str:

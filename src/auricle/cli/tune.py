@@ -76,7 +76,7 @@ async def _tuned(settings: Settings, weights: "Weights", recordings: list[Path])
         recordings = await readable(runtime, recordings)
     n_cores = Settings.model_fields["workers"].get_default(call_default_factory=True)
     best = choose(await _measured(settings, weights, recordings, layouts(n_cores, settings.batch)))
-    if (settings.engine or weights.row.engine) != "openvino":
+    if weights.row.engine != "openvino":
         return best  # it decodes one utterance at a time
     batches = [Choice(best.workers, best.threads, batch) for batch in BATCHES]
     return choose(await _measured(settings, weights, recordings, batches))

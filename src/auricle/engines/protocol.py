@@ -58,6 +58,10 @@ class DecodeOptions:
     language so far, which detection overrules only when it is sure. `temperature` None means
     the engine's own policy. `words` asks for word times. `context_bias` are words and phrases to
     expect; an engine that has `EngineInfo.context_bias` spells them as they are given.
+
+    With a `given_text` there is nothing to decode: the utterance is known to say that, and the
+    hypothesis tells its language and when it was said. An empty one asks for the language alone.
+    Only engines with `EngineInfo.aligns` can do that.
     """
 
     language: str | None = None
@@ -65,6 +69,7 @@ class DecodeOptions:
     temperature: float | None = None
     words: bool = False
     context_bias: tuple[str, ...] = ()
+    given_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,7 @@ class EngineInfo:
     slots: int = 1
     word_times: bool = True
     context_bias: bool = False
+    aligns: bool = False
 
 
 class Engine(Protocol):

@@ -26,7 +26,8 @@ class EngineSpec:
 
     `beam_size` None means the engine's own. `slots` is how many utterances a stepping engine
     decodes at once, `n_threads` how many threads compute; `graphs_folder` keeps what it builds
-    from the weights for the next start.
+    from the weights for the next start; `languages` are those of a checkpoint that does not name
+    them itself.
     """
 
     engine: str
@@ -35,6 +36,7 @@ class EngineSpec:
     slots: int = DEFAULT_SLOTS
     n_threads: int = 1
     graphs_folder: str | None = None
+    languages: tuple[str, ...] = ()
 
 
 def _ctranslate2(spec: EngineSpec) -> Engine:
@@ -66,8 +68,17 @@ def _openvino(spec: EngineSpec) -> Engine:
         return _ctranslate2(spec)
 
 
+def _transformers(spec: EngineSpec) -> Engine:
+    from auricle.engines.voxtral.transformers_engine import TransformersVoxtral  # noqa: PLC0415
+
+    return TransformersVoxtral(
+        Path(spec.folder), spec.languages, slots=spec.slots, n_threads=spec.n_threads
+    )
+
+
 ENGINES: Mapping[str, Callable[[EngineSpec], Engine]] = {
     "ctranslate2": _ctranslate2,
     "openvino": _openvino,
+    "transformers": _transformers,
 }
 """Builders import their engine when called: nobody pays for the ones that are not used."""

@@ -20,14 +20,16 @@ class SpeakerReference:
 class TranscribeOptions:
     """The caller's choices for one recording.
 
-    `language` is a two-letter code in lower case, or None to detect it. `temperature` is the
-    sampling temperature, 0..2, or None for the engine's own policy. With a `granularity` the
-    events hold `SegmentCompleted`; with `word` their segments hold words. With `diarize` too:
-    each is of one speaker, and all of them come at the end. Speakers who sound like one of the
+    `model` is the id or alias of a served model, or None for the default one. `language` is a
+    two-letter code in lower case, or None to detect it. `temperature` is the sampling
+    temperature, 0..2, or None for the engine's own policy. With a `granularity` the events hold
+    `SegmentCompleted`; with `word` their segments hold words. With `diarize` too: each is of one
+    speaker, and all of them come at the end. Speakers who sound like one of the
     `speaker_references` have that name. `context_bias` are words and phrases to expect, spelt as
     they are to be written.
     """
 
+    model: str | None = None
     language: str | None = None
     temperature: float | None = None
     granularity: Granularity | None = None

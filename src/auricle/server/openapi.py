@@ -43,6 +43,7 @@ _ERRORS = {
     "429": "Over capacity; see Retry-After.",
     "500": "A fault of the server.",
     "503": "Not ready, or shutting down; see Retry-After.",
+    "502": "The server that runs the model gave no usable answer.",
     "504": "The request's own time limit passed.",
 }
 
@@ -143,7 +144,7 @@ def _transcribe() -> Json:
         },
         "responses": {
             **_transcribed(),
-            **_errors("400", "413", "422", "429", "503", "504"),
+            **_errors("400", "413", "422", "429", "502", "503", "504"),
         },
     }
 

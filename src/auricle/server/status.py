@@ -50,6 +50,7 @@ KINDS: dict[type[errors.AuricleError], ErrorKind] = {
     errors.Overloaded: ErrorKind(429, "rate_limited"),
     errors.Unavailable: ErrorKind(503, "service_unavailable"),
     errors.DeadlineExceeded: ErrorKind(504, "deadline_exceeded"),
+    errors.UpstreamFailed: ErrorKind(502, "bad_gateway"),
     errors.WeightsError: _OURS,
     errors.SettingsError: _OURS,
     errors.EngineFailed: _OURS,

@@ -100,7 +100,7 @@ def _choose(row: ModelRow, published: dict[str, Published]) -> list[Published]:
     if lacking := row.lacking(published):
         raise NotObtained(
             f"the hub's {row.hub.repo if row.hub else row.id} has no {' and no '.join(lacking)},"
-            " it is no Whisper model in CTranslate2 form"
+            f" it is no {row.form}"
         )
     return [published[name] for name in row.wanted(published)]
 
@@ -144,7 +144,8 @@ def _client_errors(hub: HubSpec) -> Iterator[None]:
     except errors.RepositoryNotFoundError as error:
         raise NotObtained(
             f"the hub has no model {hub.repo} that this machine may read"
-            " (private and gated ones need HF_TOKEN)"
+            " (for private and gated ones HF_TOKEN must hold a token of an account that may; a"
+            " gated one's card says what has to be accepted first)"
         ) from error
     except errors.HfHubHTTPError as error:
         raise NotObtained(f"the hub refused: {_first_line(error)}") from error

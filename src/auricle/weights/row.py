@@ -25,6 +25,28 @@ WHISPER_FILES = (
 """What a CTranslate2 Whisper folder may hold that is of use."""
 WHISPER_REQUIRED = ("config.json", "model.bin", "tokenizer.json")
 
+VLLM_FILES = ("params.json", "consolidated.safetensors", "tekken.json")
+"""What of a Voxtral repository vLLM reads: Mistral's layout. The other has the same weights."""
+TRANSFORMERS_FILES = (
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tekken.json",
+    "model.safetensors.index.json",
+)
+TRANSFORMERS_REQUIRED = ("config.json", "tekken.json")
+_SHARD = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
+
+REMOTE_ENGINE = "vllm"
+"""The engine whose models are run by other servers."""
+ENGINES_OF_KIND: dict[str, tuple[str, ...]] = {
+    "whisper": ("openvino", "ctranslate2"),
+    "voxtral": ("vllm", "transformers"),
+    "voxtral-realtime": ("vllm",),
+}
+"""Which engines can run which models."""
+
 _HUB_VALUE = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 
 
@@ -79,8 +101,11 @@ class ModelRow(_Frozen):
 
     id: ModelId
     aliases: tuple[str, ...] = ()
+    stands_for: tuple[str, ...] = ()
+    """Ids of the hosted service that it answers to where it is served: its own open weights, or
+    the nearest there are."""
     engine: str
-    kind: Literal["whisper", "vad"]
+    kind: Literal["whisper", "voxtral", "voxtral-realtime", "vad"]
     name: str
     description: str
     created: int = Field(ge=0)
@@ -103,7 +128,7 @@ class ModelRow(_Frozen):
     def _sources_are_complete(self) -> Self:
         if self.packages:
             self._check_members()
-        if not self.files and self.kind != "whisper":
+        if not self.files and self.kind == "vad":
             raise ValueError("`files` must be listed")
         if not (self.packages or self.hub or self.folder):
             raise ValueError("one of `packages`, `hub` and `folder` must say where the files are")
@@ -128,6 +153,25 @@ class ModelRow(_Frozen):
         return sorted(found, key=lambda pair: pair[1].part)
 
     @property
+    def transcribes(self) -> bool:
+        """Whether it is a model that turns speech into text."""
+        return self.kind != "vad"
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether other servers run it, so that its weights are of no use here."""
+        return self.engine == REMOTE_ENGINE
+
+    @property
+    def form(self) -> str:
+        """What its folder is, in words."""
+        return (
+            "Whisper model in CTranslate2 form"
+            if self.kind == "whisper"
+            else f"Voxtral model for {self.engine}"
+        )
+
+    @property
     def n_bytes(self) -> int:
         """Size of all files; 0 when unknown."""
         return sum(spec.bytes for spec in self.files)
@@ -144,15 +188,33 @@ class ModelRow(_Frozen):
 
     def wanted(self, present: Iterable[str]) -> tuple[str, ...]:
         """Which of the files that are present belong to the model."""
-        names = tuple(spec.name for spec in self.files) or WHISPER_FILES
         present = set(present)
+        usual: tuple[str, ...] = WHISPER_FILES
+        if self.kind != "whisper":
+            usual = VLLM_FILES if self.is_remote else (*TRANSFORMERS_FILES, *_shards(present))
+        names = tuple(spec.name for spec in self.files) or usual
         return tuple(name for name in names if name in present)
 
     def lacking(self, present: Iterable[str]) -> tuple[str, ...]:
         """Which files the model cannot do without are not among those present."""
-        names = tuple(spec.name for spec in self.files) or WHISPER_REQUIRED
         present = set(present)
+        usual: tuple[str, ...] = WHISPER_REQUIRED
+        if self.kind != "whisper":
+            shards = _shards(present) or ["model.safetensors"]
+            usual = VLLM_FILES if self.is_remote else (*TRANSFORMERS_REQUIRED, *shards)
+        names = tuple(spec.name for spec in self.files) or usual
         return tuple(name for name in names if name not in present)
+
+    def run_by(self, engine: str | None) -> "ModelRow":
+        """The row with that engine, if it can run the model; else as it is."""
+        if engine not in ENGINES_OF_KIND.get(self.kind, ()):
+            return self
+        return self.model_copy(update={"engine": engine})
+
+
+def _shards(present: Iterable[str]) -> list[str]:
+    """The files of weights in Hugging Face's layout."""
+    return sorted(name for name in present if _SHARD.fullmatch(name))
 
 
 def _unlisted(row_id: str, name: str, **fields: object) -> ModelRow:

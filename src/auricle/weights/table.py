@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from auricle.weights.row import ModelRow, row_of_folder, row_of_hub
 
 VAD_MODEL = "silero-vad"
 """The row of the network that finds speech; every server needs it beside its model."""
+
+DEFAULT_COMPANION = "whisper-base"
+"""Hears languages and times for models that give text alone, where no served model can."""
 
 _KEYS = frozenset({"contract_ids", "language_sets", "models"})
 
@@ -69,13 +72,42 @@ class ModelTable:
         Raises:
             SettingsError: it is nothing of the kind, or no model that transcribes.
         """
+        return self.served(value)[0]
+
+    def served(
+        self, first: str, others: Iterable[str] = (), engine: str | None = None
+    ) -> tuple[ModelRow, ...]:
+        """The rows of a server. The first answers to all ids of the contract that are left.
+
+        Args:
+            first: the setting `model`, as for `configured`.
+            others: the setting `models`, each in the same form; one that comes twice counts once.
+            engine: the setting `engine`, for those that it can run.
+
+        Raises:
+            SettingsError: one is nothing of the kind, or no model that transcribes.
+        """
+        chosen = [self._transcribing(first, "model")]
+        chosen += [self._transcribing(value, "models") for value in others]
+        rows = list({row.id: row.run_by(engine) for row in chosen}.values())
+        taken = set(self._by_name)
+        served = []
+        for row in (*rows[1:], rows[0]):
+            is_first = row is rows[0]
+            wanted = (*row.stands_for, *(self.contract_ids if is_first else ()))
+            free = [name for name in wanted if name not in taken]
+            taken.update(free)
+            names = tuple(dict.fromkeys((*row.aliases, *free)))
+            served.append(row.model_copy(update={"aliases": names}))
+        return (served[-1], *served[:-1])
+
+    def _transcribing(self, value: str, setting: str) -> ModelRow:
         row = self.find(value) or self._unlisted(value)
         if row is None:
-            raise SettingsError(self._unknown(value), param="model")
-        if row.kind != "whisper":
-            raise SettingsError(f"model {value} does not transcribe speech", param="model")
-        free = [name for name in self.contract_ids if name not in self._by_name]
-        return row.model_copy(update={"aliases": tuple(dict.fromkeys((*row.aliases, *free)))})
+            raise SettingsError(self._unknown(value), param=setting)
+        if not row.transcribes:
+            raise SettingsError(f"model {value} does not transcribe speech", param=setting)
+        return row
 
     def _unlisted(self, value: str) -> ModelRow | None:
         if row := row_of_hub(value):
@@ -91,6 +123,23 @@ class ModelTable:
             return f"model {value}: there is no such folder (hub models are written hub:owner/name)"
         hint = f"did you mean {near[0]}?" if near else "`auricle models list` names them"
         return f"there is no model {value}; {hint}"
+
+
+def companion_of(
+    table: ModelTable, rows: Sequence[ModelRow], engine: str | None = None
+) -> ModelRow | None:
+    """The row that hears languages and times for those of `rows` that give text alone.
+
+    The first served Whisper model of many languages, else the default one, with the setting
+    `engine` if that can run it; None where no model needs it.
+    """
+    if all(row.kind == "whisper" for row in rows):
+        return None
+    served = [row for row in rows if row.kind == "whisper" and row.languages != ("en",)]
+    if served:
+        return served[0]
+    usual = table.find(DEFAULT_COMPANION)
+    return None if usual is None else usual.run_by(engine)
 
 
 def _read(path: Path) -> dict[str, Any]:

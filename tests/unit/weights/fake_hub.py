@@ -27,6 +27,8 @@ class FakeHub:
     """Content that does not match what the listing says."""
     holds: dict[str, Hold] = field(default_factory=dict)
     """Files whose download is held up in the middle."""
+    is_gated: bool = False
+    """Who has not accepted the card's terms may list the files and not have them."""
     downloads: list[str] = field(default_factory=list)
 
     def listing(self) -> dict[str, object]:
@@ -61,6 +63,8 @@ def fake_hub(repo: str, files: dict[str, bytes]) -> Iterator[FakeHub]:
                 self.send(200, body, {"Content-Type": "application/json"}, with_body=with_body)
             elif path.startswith(f"/api/models/{hub.repo}/"):
                 self.send(404, headers={"X-Error-Code": "RevisionNotFound"})
+            elif hub.is_gated and path.startswith(f"/{hub.repo}/resolve/"):
+                self.send(403, headers={"X-Error-Code": "GatedRepo"})
             elif path.startswith(f"/{hub.repo}/resolve/{COMMIT}/"):
                 self.answer_file(path.rsplit("/", 1)[-1], with_body=with_body)
             else:

@@ -46,7 +46,7 @@ def extra(tmp_path: Path) -> Path:
 def test_built_in_rows_are_complete() -> None:
     table = ModelTable.load()
     for row in table.rows:
-        assert row.files, row.id
+        assert row.files or row.is_remote, row.id
         if row.kind == "whisper":
             assert {spec.name for spec in row.files} >= set(WHISPER_REQUIRED), row.id
             assert row.languages, row.id
@@ -81,6 +81,73 @@ def test_an_unconfigured_model_does_not_answer_to_the_contract() -> None:
     assert row is not None
     assert not row.answers_to("voxtral-mini-latest")
     assert table.find("voxtral-mini-latest") is None
+
+
+def test_voxtral_rows_name_their_weights_and_what_they_stand_for() -> None:
+    table = ModelTable.load()
+    rows = [row for row in table.rows if row.kind.startswith("voxtral")]
+    assert [row.aliases for row in rows] == [
+        ("mistralai/Voxtral-Mini-3B-2507",),
+        ("mistralai/Voxtral-Small-24B-2507",),
+        ("mistralai/Voxtral-Mini-4B-Realtime-2602",),
+    ]
+    known = set(table.served("whisper-base")[0].languages)
+    for row in rows:
+        assert row.is_remote
+        assert row.transcribes
+        assert row.limits is not None
+        assert set(row.languages) < known  # the companion has to hear them
+        assert set(row.stands_for) < set(table.contract_ids)
+
+
+def test_served_voxtral_takes_the_names_of_its_weights_and_the_default_the_rest() -> None:
+    table = ModelTable.load()
+    others = ["voxtral-mini-3b-2507", "mistralai/Voxtral-Small-24B-2507", "voxtral-mini-3b-2507"]
+    whisper, mini, small = table.served("whisper-base", others)
+    for row, names in (
+        (whisper, ["base", "whisper-1", "voxtral-mini-2602"]),
+        (mini, ["voxtral-mini-latest", "voxtral-mini-2507"]),
+        (small, ["voxtral-small-latest", "voxtral-small-2507"]),
+    ):
+        assert [name for name in names if not row.answers_to(name)] == []
+    assert not whisper.answers_to("voxtral-mini-latest")
+    (alone,) = table.served("voxtral-mini-3b-2507")
+    assert all(alone.answers_to(name) for name in CONTRACT_IDS)
+    assert alone.description_as("whisper-1").startswith("Served by voxtral-mini-3b-2507 under")
+
+
+MISTRAL = {"params.json", "consolidated.safetensors", "tekken.json"}
+HUGGING_FACE = {
+    *("config.json", "tekken.json", "model.safetensors.index.json", "processor_config.json"),
+    *("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"),
+}
+
+
+@pytest.mark.parametrize(
+    ("engine", "files"), [("vllm", MISTRAL), ("transformers", HUGGING_FACE), (None, MISTRAL)]
+)
+def test_a_voxtral_folder_is_in_the_layout_of_its_engine(
+    engine: str | None, files: set[str]
+) -> None:
+    (row,) = ModelTable.load().served("voxtral-mini-3b-2507", engine=engine)
+    repository = {*MISTRAL, *HUGGING_FACE, "README.md"}
+    assert set(row.wanted(repository)) == files
+    assert row.lacking(repository) == ()
+    assert row.lacking({"README.md"})
+
+
+def test_an_engine_is_for_the_models_that_it_can_run() -> None:
+    names = ["voxtral-mini-3b-2507", "voxtral-mini-4b-realtime-2602"]
+    rows = ModelTable.load().served("whisper-base", names, "transformers")
+    assert [row.engine for row in rows] == ["openvino", "transformers", "vllm"]
+    rows = ModelTable.load().served("whisper-base", names, "ctranslate2")
+    assert [row.engine for row in rows] == ["ctranslate2", "vllm", "vllm"]
+
+
+def test_a_further_model_that_is_none_is_refused() -> None:
+    with pytest.raises(SettingsError, match="silero-vad does not transcribe") as caught:
+        ModelTable.load().served("whisper-base", [VAD_MODEL])
+    assert caught.value.param == "models"
 
 
 def test_aliases_lead_to_the_row() -> None:

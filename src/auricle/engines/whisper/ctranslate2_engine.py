@@ -20,6 +20,7 @@ from auricle.engines.protocol import (
     Hypothesis,
     Utterance,
 )
+from auricle.engines.whisper.decoding.given_text import MAX_TEXT_TOKENS
 from auricle.engines.whisper.policy import DecodePolicy, is_loop, loop_start
 from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
 from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S, WhisperTokenizer
@@ -91,7 +92,10 @@ class CTranslate2Whisper:
     def info(self) -> EngineInfo:
         """See `Engine`."""
         return EngineInfo(
-            name="ctranslate2", max_utterance_s=MAX_UTTERANCE_S, languages=self._languages
+            name="ctranslate2",
+            max_utterance_s=MAX_UTTERANCE_S,
+            languages=self._languages,
+            aligns=True,
         )
 
     def join(self, key: int, utterance: Utterance, options: DecodeOptions) -> None:
@@ -122,6 +126,9 @@ class CTranslate2Whisper:
         duration_s = utterance.duration_s
         encoded = self._encode(utterance)
         language, probability = self._language(encoded, options)
+        if options.given_text is not None:
+            given = self._given(options.given_text, encoded)
+            return self._hypothesis(given, language, probability, duration_s, options)
         results: list[_Decoded] = []
         for search in self._searches(options.temperature):
             result = self._generate(encoded, language, duration_s, search)
@@ -139,6 +146,13 @@ class CTranslate2Whisper:
         return self._hypothesis(
             best.without_loop(self._tokenizer), language, probability, duration_s, options
         )
+
+    def _given(self, text: str, encoded: ctranslate2.StorageView) -> _Decoded:
+        """A text that is not decoded but known; without tokens where it is too long to place."""
+        tokens = self._tokenizer.encode_phrase(text) if text else []
+        if len(tokens) > MAX_TEXT_TOKENS:
+            tokens = []
+        return _Decoded(tuple(tokens), 0.0, 0.0, encoded)
 
     def _searches(self, temperature: float | None) -> tuple[_Search, ...]:
         if temperature:

@@ -24,6 +24,7 @@ from auricle.engines.protocol import (
 from auricle.engines.whisper.alignment import Aligner
 from auricle.engines.whisper.decoding.bias import Biases
 from auricle.engines.whisper.decoding.context import ContextPolicy
+from auricle.engines.whisper.decoding.given_text import GivenText
 from auricle.engines.whisper.decoding.languages import (
     Probabilities,
     first_change,
@@ -141,6 +142,7 @@ class OpenVinoWhisper:
             languages=tuple(dict.fromkeys(self._vocabulary.config.languages.values())) or ("en",),
             slots=self._slots,
             context_bias=True,
+            aligns=True,
         )
 
     def join(self, key: int, utterance: Utterance, options: DecodeOptions) -> None:
@@ -149,15 +151,12 @@ class OpenVinoWhisper:
         self._unencoded.push(key, utterance.duration_s)
 
     def _decoding_of(self, utterance: Utterance, options: DecodeOptions) -> WindowDecoding:
-        return WindowDecoding(
-            self._kernel,
-            self._vocabulary,
-            self._policy,
-            self._context,
-            options=options,
-            duration_s=utterance.duration_s,
-            bias=self._biases.of(options.context_bias),
-        )
+        what = (self._kernel, self._vocabulary, self._policy, self._context)
+        duration_s = utterance.duration_s
+        if options.given_text is not None:
+            return GivenText(*what, options=options, duration_s=duration_s)
+        bias = self._biases.of(options.context_bias)
+        return WindowDecoding(*what, options=options, duration_s=duration_s, bias=bias)
 
     def cancel(self, key: int) -> None:
         """See `Engine`."""
@@ -217,7 +216,9 @@ class OpenVinoWhisper:
 
     def _language_change(self, live: _Live, state: CrossState) -> float | None:
         """Where in an encoded window another language begins, in seconds."""
-        if live.options.language is not None or not self._vocabulary.tokenizer.is_multilingual:
+        options = live.options
+        is_known = options.language is not None or options.given_text is not None
+        if is_known or not self._vocabulary.tokenizer.is_multilingual:
             return None
         stretches = stretches_to_ask(live.utterance.speech)
         if len(stretches) < 2:

@@ -66,6 +66,10 @@ class WhisperTokenizer:
         """The tokens of a text, without special ones around it."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
+    def encode_phrase(self, text: str) -> list[int]:
+        """The tokens of a text as they follow a prompt: with a space before it."""
+        return self.encode(f" {text.strip()}")
+
     def decode(self, tokens: Sequence[int]) -> str:
         """Text of the tokens; special tokens and timestamps are left out."""
         return str(self._tokenizer.decode(self.text_tokens(tokens)))

@@ -181,6 +181,7 @@ class TranscriptionRequest(BaseModel):
         if self.diarize and granularity is None:
             granularity = "segment"
         return TranscribeOptions(
+            model=self.model,
             language=self.language,
             temperature=self.temperature,
             granularity=granularity,

@@ -44,7 +44,7 @@ def test_the_least() -> None:
     assert request.file_url == URL
     assert request.stream is False
     assert request.diarize is False
-    assert request.options() == TranscribeOptions()
+    assert request.options() == TranscribeOptions(model="m")
 
 
 @pytest.mark.parametrize("value", ["true", "True", "1", True])

@@ -166,9 +166,7 @@ class WindowDecoding:
         if self._search is None:
             assert self._row is not None
             if not self._language:
-                self._identify(logits[self._row])
-                if self._doubts_the_language():
-                    self._listen_again(self._row)
+                if not self.hears_language(logits):
                     return None
                 rest = self._vocabulary.tokenizer.prompt(self._language)[1:]
                 if rest:
@@ -178,6 +176,15 @@ class WindowDecoding:
             self._row = None
         decoded = self._search.advance(logits)
         return None if decoded is None else self._conclude(self._search, decoded)
+
+    def hears_language(self, logits: Mapping[int, LogitRow]) -> bool:
+        """Take the logits after the first token; False when the window must be encoded again."""
+        assert self._row is not None
+        self._identify(logits[self._row])
+        if self._doubts_the_language():
+            self._listen_again(self._row)
+            return False
+        return True
 
     def take_text(self) -> str:
         """Text that became final in the last step."""
@@ -275,12 +282,12 @@ class WindowDecoding:
         if not n_final and self._policy.is_silence(
             self._no_speech_probability, decoded.mean_logprob
         ):
-            return self._result(replace(decoded, tokens=(), logprobs=()))
+            return self.result_of(replace(decoded, tokens=(), logprobs=()))
         if self._believes(decoded):
-            return self._result(decoded)
+            return self.result_of(decoded)
         following = next(self._attempts, None)
         if following is None:
-            return self._result(self._best())
+            return self.result_of(self._best())
         if n_final:
             self._begun = replace(
                 decoded, tokens=decoded.tokens[:n_final], logprobs=decoded.logprobs[:n_final]
@@ -327,7 +334,8 @@ class WindowDecoding:
         end = max(end, self._stream.n_final)
         return replace(best, tokens=best.tokens[:end], logprobs=best.logprobs[:end])
 
-    def _result(self, decoded: Decoded) -> WindowResult:
+    def result_of(self, decoded: Decoded) -> WindowResult:
+        """What is known of the window, with these tokens."""
         assert self._state is not None
         return WindowResult(
             decoded,

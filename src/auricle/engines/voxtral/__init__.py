@@ -1,0 +1,1 @@
+"""Voxtral, Mistral's open speech models, and the servers that people run them on."""

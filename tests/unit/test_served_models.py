@@ -1,0 +1,71 @@
+"""Which models a server has, where they run, and what is refused before anything starts."""
+
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+from auricle.errors import SettingsError
+from auricle.served_models import ServedModels, Weights
+from auricle.settings import Settings, load
+
+MINI, SMALL = "voxtral-mini-3b-2507", "voxtral-small-24b-2507"
+URL = "http://127.0.0.1:9"
+
+
+def settings_of(**values: Any) -> Settings:
+    return load(values)[0]
+
+
+def upstreams_of(**values: Any) -> dict[str, list[str]]:
+    settings = settings_of(**values)
+    served = ServedModels(settings, Weights(settings))
+    return {
+        row_id: [member.upstream.url for member in upstreams._members]
+        for row_id, upstreams in served._upstreams.items()
+    }
+
+
+async def test_plain_addresses_are_for_every_model_and_named_ones_for_theirs() -> None:
+    urls = (URL, f"{SMALL}=https://gpu2:8001/proxy")
+    assert upstreams_of(models=(MINI, SMALL), vllm_urls=urls) == {
+        MINI: [URL],
+        SMALL: [URL, "https://gpu2:8001/proxy"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("urls", "sentence"),
+    [
+        ((), f"model {MINI} is run by vLLM servers, and vllm_urls names none for it"),
+        (("gpu1:8001",), "'gpu1:8001' is none"),
+        (("http://me:secret@gpu1",), "without a password, .* 'gpu1' is none"),
+        (("http://gpu1?x=1",), "is none"),
+        ((f"{SMALL}={URL}",), f"names the model {SMALL}, which is not served through vLLM here"),
+        ((f"whisper-base={URL}",), "names the model whisper-base, which is not"),
+    ],
+)
+async def test_wrong_addresses_are_said(urls: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=sentence) as caught:
+        upstreams_of(models=(MINI,), vllm_urls=urls)
+    assert caught.value.param == "vllm_urls"
+
+
+def test_whisper_alone_has_no_companion() -> None:
+    assert Weights(settings_of()).companion is None
+
+
+def test_voxtral_alone_brings_a_companion_that_nobody_can_ask_for() -> None:
+    weights = Weights(settings_of(model=MINI, vllm_urls=(URL,)))
+    assert [row.id for row in weights.rows] == [MINI]
+    assert weights.companion is not None
+    assert weights.companion.id == "whisper-base"
+    assert set(weights.folders) == {"whisper-base"}
+    with pytest.raises(SettingsError, match=f"model {MINI} has no weights on this machine"):
+        _ = weights.folder
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="the extra is installed")
+def test_a_missing_extra_says_so() -> None:
+    with pytest.raises(SettingsError, match=r"pip install auricle\[voxtral\]"):
+        Weights(settings_of(models=(MINI,), engine="transformers"))
