@@ -24,7 +24,7 @@ class Shape:
 
 SHAPES = {
     "multilingual": Shape(),
-    "english": Shape(n_encoder_layers=5, n_vocab=210),
+    "english": Shape(n_encoder_layers=7, n_vocab=210),
     "large-v3": Shape(n_mels=128, d_model=192, n_encoder_layers=3, n_decoder_layers=3, n_vocab=212),
     "turbo": Shape(n_mels=128, n_encoder_layers=4, n_decoder_layers=1, n_vocab=212),
 }

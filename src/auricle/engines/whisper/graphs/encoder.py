@@ -19,7 +19,7 @@ from auricle.engines.whisper.graphs.layers import (
 )
 from auricle.engines.whisper.weights import HEAD_SIZE, WhisperDims, WhisperWeights
 
-STAGE_LAYERS = 2
+STAGE_LAYERS = 3
 """Layers of a stage: what somebody's short utterance may have to wait for."""
 
 
@@ -34,8 +34,8 @@ def build_stage(
     """A stage of the encoder as a graph; each takes what the one before it gives.
 
     Input of the first: `log_mel`, float32 (1, n_mels, n_frames); of the others `hidden`, float32
-    (1, n, d_model) with n positions = n_frames / 2. Output: `next_hidden`, the same; of the last, for each
-    decoder layer i: `keys_{i}` and `values_{i}`, (n_heads, n, HEAD_SIZE) in `cross_type`.
+    (1, n, d_model) with n positions = n_frames / 2. Output: `next_hidden`, the same; of the last,
+    for each decoder layer i: `keys_{i}` and `values_{i}`, (n_heads, n, HEAD_SIZE) in `cross_type`.
     """
     builder = GraphBuilder(weights, int8=int8)
     dims = weights.dims
