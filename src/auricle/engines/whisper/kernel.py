@@ -93,7 +93,7 @@ class Kernel:
             CompiledGraph(
                 graphs.graph(
                     f"encoder-{'int8' if options.int8_encoder else 'f32'}"
-                    f"-{cross_type.to_string()}-{stage}",
+                    f"-{cross_type.to_string()}-{stage + 1}of{n_stages(self.dims)}",
                     partial(
                         build_stage,
                         weights,
