@@ -40,7 +40,7 @@ from auricle.engines.whisper.window_places import CrossState
 SURE_OF_ANOTHER_LANGUAGE = 0.8
 """Probability from which detection overrules the recording's language so far."""
 
-SURE_OF_THE_LANGUAGE = 0.7
+SURE_OF_THE_LANGUAGE = 0.6
 """Probability below which a language heard in a short context is asked for again in the whole."""
 
 STREAM_LAG_TOKENS = 6
