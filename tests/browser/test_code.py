@@ -87,7 +87,7 @@ def test_words_to_expect(
     playground.page.get_by_text("More", exact=True).click()
     playground.page.get_by_label("Words and phrases to expect").fill("Weissenburg, Old Town")
     heard = said(run(playground.show_code(language), interpreter, tmp_path), interpreter)
-    assert heard == GERMAN.words.replace("weißenburg", "weissenburg")
+    assert heard.count("weissenburg") == 2, heard
 
 
 @pytest.mark.parametrize(("language", "interpreter"), CURRENT)

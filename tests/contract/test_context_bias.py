@@ -26,7 +26,6 @@ def test_one_of_two_names_that_sound_alike(sdk: Sdk) -> None:
     text = answer["text"]
     assert text.count("Weissenburg") == 2, text
     assert "Nürnberg" not in text
-    assert normalize_basic(text) == GERMAN.words.replace("weißenburg", "weissenburg")
     assert " ".join(word["text"] for word in answer["segments"]) == text
     done = list(sdk.stream(**asked))[-1]["data"]
     assert (done["text"], done["segments"]) == (text, answer["segments"])

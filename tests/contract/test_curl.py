@@ -76,7 +76,10 @@ def test_multipart_with_quoted_values(server: Server) -> None:
         'timestamp_granularities="segment"',
     )
     assert heard(answer) == ASK_NOT.words
-    assert len(answer.content["segments"]) == 1
+    assert [part["text"] for part in answer.content["segments"]] == [
+        "Ask not",  # he pauses
+        "what your country can do for you.",
+    ]
 
 
 def test_x_api_key(server: Server) -> None:

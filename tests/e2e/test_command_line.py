@@ -64,7 +64,7 @@ def test_an_engine_that_cannot_be_biased_says_so() -> None:
     arguments = ("--engine", "ctranslate2", "--workers", "1", "--bias", "Kennedy")
     ended = run(*arguments, str(ASK_NOT.path), decoders="1")
     assert ended.returncode == 1
-    assert "context_bias: engine ctranslate2" in ended.stderr
+    assert "context_bias: model whisper-base cannot be told" in ended.stderr
 
 
 def test_by_a_server(transcribe: Transcribe) -> None:

@@ -74,7 +74,7 @@ def test_the_death_of_a_decoder_fails_one_request_alone(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     # More than the pipeline reads ahead, so that the decoder is still at it after the first text.
-    recording = say_repeatedly(JFK, 20, tmp_path / "four-minutes.wav")
+    recording = say_repeatedly(JFK, 60, tmp_path / "twelve-minutes.wav")
     server = start_server(**SMALL)
     with server.client() as client:
         with Stream(client, recording) as stream:

@@ -15,10 +15,15 @@ class BiasStrength:
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """While the mean log-probability of the best text is `below`, others may be `margin` behind."""
+    """While the mean log-probability of the best text is `below`, others may be `margin` behind.
+
+    A text's first tokens say little: it is judged after `n_tokens`, or the first words of a
+    recording would wait for texts that are still apart.
+    """
 
     below: float
     margin: float
+    n_tokens: int = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,10 @@ class Beam:
     def margin_behind(self, logprobs: Sequence[float]) -> float:
         """The margin, given the log-probabilities of the best text's tokens."""
         unsure = self.unsure
-        is_unsure = unsure is not None and sum(logprobs) < unsure.below * len(logprobs)
-        return unsure.margin if unsure is not None and is_unsure else self.margin
+        if unsure is None or len(logprobs) < unsure.n_tokens:
+            return self.margin
+        is_unsure = sum(logprobs) < unsure.below * len(logprobs)
+        return unsure.margin if is_unsure else self.margin
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def test_others_are_followed_beside_a_doubtful_text() -> None:
         search.close()
         return decoded, most
 
-    never, always = Unsure(below=-math.inf, margin=9.0), Unsure(below=0.0, margin=9.0)
+    never, always = Unsure(-math.inf, 9.0, n_tokens=0), Unsure(0.0, 9.0, n_tokens=0)
     plain = [followed(seed, None) for seed in range(12)]
     assert [followed(seed, never) for seed in range(12)] == plain
     assert max(most for _, most in plain) < 5
