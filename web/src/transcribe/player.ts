@@ -9,6 +9,7 @@ export type PlayerState = "empty" | "loading" | "ready" | "mute";
 /** Longer recordings are not decoded for their waveform: that takes memory without end. */
 const MAX_DECODED_S = 3600;
 const MAX_DECODED_BYTES = 200e6;
+const SEEK_HAIR_S = 0.001;
 const SKIP_S = 5;
 
 export class Player {
@@ -94,8 +95,9 @@ export class Player {
     void this.surfer?.play();
   }
 
+  /** A hair later than asked: media clocks round down, and a word would not be reached. */
   seek(seconds: number): void {
-    this.surfer?.setTime(Math.min(Math.max(0, seconds), this.duration.value));
+    this.surfer?.setTime(Math.min(Math.max(0, seconds + SEEK_HAIR_S), this.duration.value));
   }
 
   skip(direction: 1 | -1): void {
