@@ -64,6 +64,21 @@ class Encoding:
     n_done: int = 0
 
 
+def _compiled_stages(
+    weights: WhisperWeights, options: GraphOptions, graphs: GraphCache
+) -> list[CompiledGraph]:
+    """The encoder, ready to run."""
+    int8, cross_type = options.int8_encoder, options.cross_type
+    n = n_stages(weights.dims)
+    kind = f"encoder-{'int8' if int8 else 'f32'}-{cross_type.to_string()}"
+    stages = []
+    for stage in range(n):
+        build = partial(build_stage, weights, stage, int8=int8, cross_type=cross_type)
+        graph = graphs.graph(f"{kind}-{stage + 1}of{n}", build, weights.dims.n_heads)
+        stages.append(CompiledGraph(graph, options.encoder_properties()))
+    return stages
+
+
 class Kernel:
     """Encoder and decoder of one checkpoint with the caches of all rows. Single-threaded."""
 
@@ -89,24 +104,7 @@ class Kernel:
         self.dims = weights.dims
         graphs = GraphCache(cache_folder, weights.fingerprint)
         cross_type = options.cross_type
-        self._stages = [
-            CompiledGraph(
-                graphs.graph(
-                    f"encoder-{'int8' if options.int8_encoder else 'f32'}"
-                    f"-{cross_type.to_string()}-{stage + 1}of{n_stages(self.dims)}",
-                    partial(
-                        build_stage,
-                        weights,
-                        stage,
-                        int8=options.int8_encoder,
-                        cross_type=cross_type,
-                    ),
-                    self.dims.n_heads,
-                ),
-                options.encoder_properties(),
-            )
-            for stage in range(n_stages(self.dims))
-        ]
+        self._stages = _compiled_stages(weights, options, graphs)
         decoder = graphs.graph(
             f"decoder-{'int8' if options.int8_decoder else 'f32'}-{cross_type.to_string()}"
             f"-{limits.n_windows}",
