@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from auricle.scoring.text import normalize_basic
+from auricle.scoring.wer import count_errors
 from browser.conftest import OpenPlayground
 from browser.playground import Playground
 from contract.sdk import NODE_MODULES, python_of
@@ -87,7 +88,9 @@ def test_words_to_expect(
     playground.page.get_by_text("More", exact=True).click()
     playground.page.get_by_label("Words and phrases to expect").fill("Weissenburg, Old Town")
     heard = said(run(playground.show_code(language), interpreter, tmp_path), interpreter)
+    spoken = GERMAN.words.replace("weißenburg", "weissenburg").split()
     assert heard.count("weissenburg") == 2, heard
+    assert count_errors(spoken, heard.split()).errors <= 1, heard
 
 
 @pytest.mark.parametrize(("language", "interpreter"), CURRENT)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from auricle.scoring.text import normalize_basic
+from auricle.scoring.wer import count_errors
 from contract.sdk import Sdk, upload
 from harness.speech import GERMAN, JFK
 
@@ -26,6 +27,8 @@ def test_one_of_two_names_that_sound_alike(sdk: Sdk) -> None:
     text = answer["text"]
     assert text.count("Weissenburg") == 2, text
     assert "Nürnberg" not in text
+    spoken = GERMAN.words.replace("weißenburg", "weissenburg").split()
+    assert count_errors(spoken, normalize_basic(text).split()).errors <= 1, text
     assert " ".join(word["text"] for word in answer["segments"]) == text
     done = list(sdk.stream(**asked))[-1]["data"]
     assert (done["text"], done["segments"]) == (text, answer["segments"])

@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 
 from auricle import telemetry
 from auricle.engines.protocol import DecodeEvent, DecodeOptions, Ticket, Utterance
-from auricle.errors import SettingsError, Unavailable
+from auricle.errors import NotSupported, SettingsError, Unavailable
 from auricle.scheduling.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
@@ -150,9 +150,15 @@ class OnDemand:
 
         Raises:
             Unavailable, EngineFailed: see `Shelf.load`.
+            NotSupported: the engine that took over at the start knows no context bias.
         """
         async with self._in_use():
             scheduler = await self._shelf.load(self)
+            if options.context_bias and not scheduler.info.context_bias:
+                raise NotSupported(
+                    f"context_bias: engine {scheduler.info.name} cannot be told what to expect",
+                    param="context_bias",
+                )
             async with aclosing(scheduler.submit(utterance, options, ticket)) as events:
                 async for event in events:
                     yield event
