@@ -11,12 +11,13 @@ import pytest
 from auricle.engines.protocol import (
     DecodeEvent,
     DecodeOptions,
+    EngineInfo,
     Final,
     Hypothesis,
     Ticket,
     Utterance,
 )
-from auricle.errors import EngineFailed, SettingsError, Unavailable
+from auricle.errors import EngineFailed, NotSupported, SettingsError, Unavailable
 from auricle.scheduling import on_demand as module
 from auricle.scheduling.on_demand import OnDemand, Shelf
 from auricle.scheduling.scheduler import Scheduler
@@ -34,6 +35,7 @@ class Engine:
         self.fails = 0
         self.may_end = asyncio.Event()
         self.may_end.set()
+        self.info = EngineInfo("old", 30.0, ("en",), context_bias=False)
 
     async def start(self) -> None:
         await asyncio.sleep(0.01)
@@ -98,6 +100,15 @@ async def test_the_first_use_loads_once_for_all_who_wait() -> None:
         answers = await asyncio.gather(*(use(place) for _ in range(5)))
         assert [len(events) for events in answers] == [1] * 5
         assert engine.n_starts == 1
+
+
+async def test_phrases_that_the_engine_cannot_hear_are_refused() -> None:
+    async with shelf_of(10) as [(place, _)]:
+        asked = DecodeOptions(context_bias=("Kennedy",))
+        with pytest.raises(NotSupported, match="context_bias"):
+            async with aclosing(place.submit(UTTERANCE, asked, Ticket())) as events:
+                async for _ in events:
+                    pass
 
 
 async def test_what_nobody_uses_ends_and_comes_back() -> None:
