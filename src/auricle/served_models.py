@@ -206,6 +206,7 @@ class ServedModels:
             n_threads=settings.threads * spread,
             graphs_folder=str(settings.cache_dir / "graphs"),
             languages=row.languages if row.kind == "voxtral" else (),
+            log_format=settings.log_format,
         )
 
     def _upstream(self, row: ModelRow, url: str) -> VllmUpstream:

@@ -27,7 +27,7 @@ class EngineSpec:
     `beam_size` None means the engine's own. `slots` is how many utterances a stepping engine
     decodes at once, `n_threads` how many threads compute; `graphs_folder` keeps what it builds
     from the weights for the next start; `languages` are those of a checkpoint that does not name
-    them itself.
+    them itself. `log_format` is how the worker writes its log, see `telemetry.configure_logging`.
     """
 
     engine: str
@@ -37,6 +37,7 @@ class EngineSpec:
     n_threads: int = 1
     graphs_folder: str | None = None
     languages: tuple[str, ...] = ()
+    log_format: str = "console"
 
 
 def _ctranslate2(spec: EngineSpec) -> Engine:

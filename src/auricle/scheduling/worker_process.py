@@ -12,6 +12,7 @@ import threading
 
 import numpy as np
 
+from auricle import telemetry
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.engines.protocol import DecodeOptions, Engine, Failed, Final, Utterance
 from auricle.engines.registry import ENGINES, EngineSpec
@@ -94,6 +95,7 @@ def main() -> int:
     os.nice(NICENESS)
     try:
         spec = EngineSpec(**json.loads(sys.argv[1]))
+        telemetry.configure_logging(spec.log_format)
         engine = ENGINES[spec.engine](spec)
         warm_up(engine)
     except Exception as error:  # noqa: BLE001 (whatever it is, the parent must hear of it)

@@ -67,9 +67,14 @@ export class Player {
     });
     surfer.on("pause", () => {
       this.isPlaying.value = false;
+      this.time.value = surfer.getCurrentTime();
     });
-    surfer.on("timeupdate", (seconds) => {
+    surfer.on("interaction", (seconds) => {
       this.time.value = seconds;
+    });
+    // At rest the place is where one went: an element that seeks may still report an older place.
+    surfer.on("timeupdate", (seconds) => {
+      if (surfer.isPlaying()) this.time.value = seconds;
     });
     return surfer;
   }
@@ -97,7 +102,9 @@ export class Player {
 
   /** A hair later than asked: media clocks round down, and a word would not be reached. */
   seek(seconds: number): void {
-    this.surfer?.setTime(Math.min(Math.max(0, seconds + SEEK_HAIR_S), this.duration.value));
+    if (this.surfer === null) return;
+    this.time.value = Math.min(Math.max(0, seconds + SEEK_HAIR_S), this.duration.value);
+    this.surfer.setTime(this.time.value);
   }
 
   skip(direction: 1 | -1): void {

@@ -102,6 +102,7 @@ class Kernel:
             EngineFailed: this processor cannot run the graphs.
         """
         self.dims = weights.dims
+        self.options = options
         graphs = GraphCache(cache_folder, weights.fingerprint)
         cross_type = options.cross_type
         self._stages = _compiled_stages(weights, options, graphs)

@@ -1,13 +1,15 @@
 """The self-check sees what really goes wrong: kernels whose answers depend on the batch."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from auricle.engines.whisper.graphs.compiling import GraphOptions
-from auricle.engines.whisper.kernel import Kernel, Logits
+from auricle.engines.whisper.kernel import Kernel, KernelLimits, Logits
 from auricle.engines.whisper.self_check import self_check
+from auricle.engines.whisper.weights import load_weights
 from auricle.errors import EngineFailed
 
 Kernels = Callable[[str, GraphOptions], Kernel]
@@ -54,6 +56,7 @@ def test_right_kernel_passes_and_holds_nothing_afterwards(name: str, tiny_kernel
     assert kernel.free_places() == free
 
 
+@pytest.mark.parametrize("options", [GraphOptions.exact(), GraphOptions.fastest()])
 @pytest.mark.parametrize(
     "fault",
     [
@@ -64,10 +67,16 @@ def test_right_kernel_passes_and_holds_nothing_afterwards(name: str, tiny_kernel
     ],
 )
 def test_wrong_kernel_is_refused(
-    fault: Callable[[Logits, int], None], tiny_kernel: Kernels
+    fault: Callable[[Logits, int], None], options: GraphOptions, tiny_kernel: Kernels
 ) -> None:
-    kernel = tiny_kernel("multilingual", GraphOptions.exact())
+    kernel = tiny_kernel("multilingual", options)
     free = kernel.free_places()
     with pytest.raises(EngineFailed, match="self-check"):
         self_check(FaultyKernel(kernel, fault))  # type: ignore[arg-type]
     assert kernel.free_places() == free
+
+
+def test_the_default_engine_is_the_default_on_this_processor(whisper_base: Path) -> None:
+    """No silent fallback: with real weights, what computes fastest here passes."""
+    kernel = Kernel(load_weights(whisper_base), GraphOptions.fastest(), KernelLimits(2, 4, 64))
+    self_check(kernel)
