@@ -222,8 +222,15 @@ class WindowPacker:
         waveform = np.concatenate([audio[p.start - origin : p.end - origin] for p in pieces])
         self._spans = self._spans[n_spans:]
         self._is_first = False
+        self._split_audio(pieces[-1].end)
         self.drop_before(pieces[-1].end)
         return Window(waveform, tuple(pieces))
+
+    def _split_audio(self, sample: int) -> None:
+        """Part the joined audio so that what is older than a kept pause before can be dropped."""
+        cut = sample - round(self._options.kept_pause_s * SAMPLE_RATE) - self._audio_start
+        if cut > 0:
+            self._audio = [self._audio[0][:cut], self._audio[0][cut:].copy()]
 
     def _joined_audio(self) -> Waveform:
         if len(self._audio) > 1:

@@ -105,6 +105,20 @@ def test_old_audio_is_dropped() -> None:
     assert sum(len(block) for block in packer._audio) <= 3 * SAMPLE_RATE
 
 
+def test_speech_without_long_pauses_keeps_no_more_audio_than_a_window() -> None:
+    packer = WindowPacker(WindowOptions())
+    second = np.zeros(SAMPLE_RATE, np.float32)
+    windows, most = 0, 0
+    for start in range(0, 1200, 5):
+        for _ in range(5):
+            packer.add_audio(second)
+        windows += len(packer.add_span(*spans_s((start + 0.1, start + 4.8))))
+        packer.drop_before((start + 5) * SAMPLE_RATE)
+        most = max(most, sum(map(len, packer._audio)))
+    assert windows > 1200 / 31
+    assert most <= 45 * SAMPLE_RATE
+
+
 @given(
     st.lists(st.tuples(st.floats(0.05, 5), st.floats(0.1, 28)), max_size=30),
     st.sampled_from([WindowOptions(), WindowOptions(first_min_s=1, min_s=5)]),
