@@ -102,9 +102,8 @@ class Kernel:
             EngineFailed: this processor cannot run the graphs.
         """
         self.dims = weights.dims
-        self.options = options
         graphs = GraphCache(cache_folder, weights.fingerprint)
-        cross_type = options.cross_type
+        self._cross_type = cross_type = options.cross_type
         self._stages = _compiled_stages(weights, options, graphs)
         decoder = graphs.graph(
             f"decoder-{'int8' if options.int8_decoder else 'f32'}-{cross_type.to_string()}"
@@ -298,6 +297,23 @@ class Kernel:
             row.n_tokens += len(tokens)
         return self._logits(len(rows))
 
+    def _set_lookers(self, places: NDArray[np.int64]) -> None:
+        """Which token looks at which place.
+
+        A token that looks at its window alone is computed by other kernels than several that look
+        at the same. In float32 it does so twice, to be the same whoever else looks, to the last
+        bit: that bit may decide where an int8 input is rounded to. bfloat16 rounds it away.
+        """
+        n_of_window = np.bincount(places, minlength=len(self._n_of_window))
+        times = np.ones(len(places), np.int64)
+        if self._cross_type == ov.Type.f32:
+            times += n_of_window[places] == 1
+            n_of_window[n_of_window == 1] = 2
+        self._n_of_window[:] = n_of_window
+        self._decoder.set("looking", np.repeat(np.arange(len(places)), times))
+        self._decoder.set("seen", np.cumsum(times) - times)
+        self._decoder.set("n_of_window", self._n_of_window)
+
     def _logits(self, n_rows: int) -> Logits:
         logits: Logits = self._decoder.output("logits")
         if logits.shape != (n_rows, self.dims.n_vocab):
@@ -329,10 +345,7 @@ class Kernel:
         tokens = [token for i in order for token in given[i]]
         positions = np.repeat(past - starts, lengths) + np.arange(len(tokens))
         self._decoder.set("embedded", self.embed(tokens, positions))
-        self._n_of_window[:] = 0
-        for i, length in zip(order, lengths, strict=True):
-            self._n_of_window[rows[i].state.place] += length
-        self._decoder.set("n_of_window", self._n_of_window)
+        self._set_lookers(np.repeat([rows[i].state.place for i in order], lengths))
         wanted = np.empty(len(rows), np.int64)
         wanted[order] = ends - 1
         self._decoder.set("wanted", wanted)

@@ -7,6 +7,8 @@ from memory once a step however many beams look at them, nothing is padded to th
 window, and a place without a window has no tokens and costs nothing.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
@@ -23,27 +25,40 @@ from auricle.engines.whisper.graphs.paged_attention import PageTable, paged_atte
 from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
 
 
+class Lookers(NamedTuple):
+    """Which tokens look at which windows, see `build_decoder`."""
+
+    looking: Node
+    seen: Node
+    n_of_window: Node
+
+
 def build_decoder(
     weights: WhisperWeights, *, int8: bool, cross_type: ov.Type, n_windows: int
 ) -> ov.Model:
     """The decoder as a graph with places for `n_windows` windows.
 
     Inputs, for t new tokens in the order of their windows: `embedded` float32 (t, d_model),
-    token plus position; `n_of_window` int32 (n_windows,), how many of the tokens look at each
-    window; `wanted` int64 (n,), the tokens whose logits are wanted; the page table `self`, a
-    sequence a row; its pages `self_{i}_keys`, `self_{i}_values`; and of each window w
-    `window_{w}_keys_{i}`, `window_{w}_values_{i}`, as the encoder gives them. Output `logits`:
-    float32 (n, n_vocab).
+    token plus position; `looking` int64 (q,), the token of each query of the cross-attention, in
+    the order of the tokens, and `seen` int64 (t,), the query that each token takes; `n_of_window`
+    int32 (n_windows,), how many of the queries look at each window; `wanted` int64 (n,), the
+    tokens whose logits are wanted; the page table `self`, a sequence a row; its pages
+    `self_{i}_keys`, `self_{i}_values`; and of each window w `window_{w}_keys_{i}`,
+    `window_{w}_values_{i}`, as the encoder gives them. Output `logits`: float32 (n, n_vocab).
     """
     builder = GraphBuilder(weights, int8=int8)
     dims = weights.dims
     node = builder.input("embedded", [-1, dims.d_model], ov.Type.f32)
-    n_of_window = builder.input("n_of_window", [n_windows], ov.Type.i32)
+    lookers = Lookers(
+        builder.input("looking", [-1], ov.Type.i64),
+        builder.input("seen", [-1], ov.Type.i64),
+        builder.input("n_of_window", [n_windows], ov.Type.i32),
+    )
     wanted = builder.input("wanted", [-1], ov.Type.i64)
     table = PageTable.inputs(builder, "self")
     for i in range(dims.n_decoder_layers):
         node = _self_attention(builder, node, i, table)
-        node = _cross_attention(builder, node, i, n_of_window, cross_type)
+        node = _cross_attention(builder, node, i, lookers, cross_type)
         node = builder.feed_forward(node, f"decoder.{i}")
     node = ops.gather(node, wanted, constant(0, np.int64))
     builder.output(builder.projection(builder.norm(node, "decoder.norm")), "logits")
@@ -59,14 +74,15 @@ def _self_attention(builder: GraphBuilder, node: Node, layer: int, table: PageTa
 
 
 def _cross_attention(
-    builder: GraphBuilder, node: Node, layer: int, n_of_window: Node, cross_type: ov.Type
+    builder: GraphBuilder, node: Node, layer: int, lookers: Lookers, cross_type: ov.Type
 ) -> Node:
     name = f"decoder.{layer}.cross"
     dims = builder.dims
     query = builder.linear(builder.norm(node, f"{name}.norm"), f"{name}.query")
     query = ops.multiply(query, constant(HEAD_SIZE**-0.5))
-    n_windows = n_of_window.output(0).get_shape()[0]
-    parts = ops.variadic_split(query, constant(0, np.int64), n_of_window).outputs()
+    query = ops.gather(query, lookers.looking, constant(0, np.int64))
+    n_windows = lookers.n_of_window.output(0).get_shape()[0]
+    parts = ops.variadic_split(query, constant(0, np.int64), lookers.n_of_window).outputs()
     mixed = []
     for window, part in zip(range(n_windows), parts, strict=True):
         key, value = (
@@ -82,4 +98,5 @@ def _cross_attention(
         weights = ops.softmax(ops.matmul(heads, key, False, True), 2)
         of_heads = ops.matmul(weights, value, False, False)
         mixed.append(reshape(transpose(of_heads, [1, 0, 2]), [0, dims.d_model]))
-    return ops.add(node, builder.linear(ops.concat(mixed, 0), f"{name}.out"))
+    of_tokens = ops.gather(ops.concat(mixed, 0), lookers.seen, constant(0, np.int64))
+    return ops.add(node, builder.linear(of_tokens, f"{name}.out"))
