@@ -95,6 +95,8 @@ def test_voxtral_rows_name_their_weights_and_what_they_stand_for() -> None:
     for row in rows:
         assert row.is_remote
         assert row.transcribes
+        assert row.hub is not None
+        assert re.fullmatch(r"[0-9a-f]{40}", row.hub.revision)
         assert row.limits is not None
         assert set(row.languages) < known  # the companion has to hear them
         assert set(row.stands_for) < set(table.contract_ids)
