@@ -205,7 +205,7 @@ class ServedModels:
             slots=settings.batch,
             n_threads=settings.threads * spread,
             graphs_folder=str(settings.cache_dir / "graphs"),
-            languages=row.languages if row.kind == "voxtral" else (),
+            languages=row.languages if row.kind != "whisper" else (),
             log_format=settings.log_format,
         )
 

@@ -43,7 +43,7 @@ REMOTE_ENGINE = "vllm"
 ENGINES_OF_KIND: dict[str, tuple[str, ...]] = {
     "whisper": ("openvino", "ctranslate2"),
     "voxtral": ("vllm", "transformers"),
-    "voxtral-realtime": ("vllm",),
+    "voxtral-realtime": ("vllm", "transformers"),
 }
 """Which engines can run which models."""
 

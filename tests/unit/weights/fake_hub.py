@@ -51,14 +51,14 @@ class FakeHub:
 
 
 @contextmanager
-def fake_hub(repo: str, files: dict[str, bytes]) -> Iterator[FakeHub]:
-    """Serve the files as revision `main` of the repository."""
+def fake_hub(repo: str, files: dict[str, bytes], revision: str = "main") -> Iterator[FakeHub]:
+    """Serve the files as that revision of the repository."""
     hub = FakeHub(repo, files)
 
     class Hub(Handler):
         def answer(self, *, with_body: bool) -> None:
             path = self.path.split("?")[0]
-            if path in (f"/api/models/{hub.repo}", f"/api/models/{hub.repo}/revision/main"):
+            if path in (f"/api/models/{hub.repo}", f"/api/models/{hub.repo}/revision/{revision}"):
                 body = json.dumps(hub.listing()).encode()
                 self.send(200, body, {"Content-Type": "application/json"}, with_body=with_body)
             elif path.startswith(f"/api/models/{hub.repo}/"):

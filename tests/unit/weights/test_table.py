@@ -95,6 +95,8 @@ def test_voxtral_rows_name_their_weights_and_what_they_stand_for() -> None:
     for row in rows:
         assert row.is_remote
         assert row.transcribes
+        assert row.hub is not None
+        assert re.fullmatch(r"[0-9a-f]{40}", row.hub.revision)
         assert row.limits is not None
         assert set(row.languages) < known  # the companion has to hear them
         assert set(row.stands_for) < set(table.contract_ids)
@@ -123,14 +125,28 @@ HUGGING_FACE = {
 }
 
 
+ONE_FILE = {
+    *("config.json", "generation_config.json", "processor_config.json", "tekken.json"),
+    "model.safetensors",
+}
+SHARDED, WHOLE = "voxtral-mini-3b-2507", "voxtral-mini-4b-realtime-2602"
+
+
 @pytest.mark.parametrize(
-    ("engine", "files"), [("vllm", MISTRAL), ("transformers", HUGGING_FACE), (None, MISTRAL)]
+    ("row_id", "engine", "files"),
+    [
+        (SHARDED, "vllm", MISTRAL),
+        (SHARDED, "transformers", HUGGING_FACE),
+        (SHARDED, None, MISTRAL),
+        (WHOLE, "vllm", MISTRAL),
+        (WHOLE, "transformers", ONE_FILE),
+    ],
 )
 def test_a_voxtral_folder_is_in_the_layout_of_its_engine(
-    engine: str | None, files: set[str]
+    row_id: str, engine: str | None, files: set[str]
 ) -> None:
-    (row,) = ModelTable.load().served("voxtral-mini-3b-2507", engine=engine)
-    repository = {*MISTRAL, *HUGGING_FACE, "README.md"}
+    (row,) = ModelTable.load().served(row_id, engine=engine)
+    repository = {*MISTRAL, *(HUGGING_FACE if row_id == SHARDED else ONE_FILE), "README.md"}
     assert set(row.wanted(repository)) == files
     assert row.lacking(repository) == ()
     assert row.lacking({"README.md"})
@@ -139,7 +155,7 @@ def test_a_voxtral_folder_is_in_the_layout_of_its_engine(
 def test_an_engine_is_for_the_models_that_it_can_run() -> None:
     names = ["voxtral-mini-3b-2507", "voxtral-mini-4b-realtime-2602"]
     rows = ModelTable.load().served("whisper-base", names, "transformers")
-    assert [row.engine for row in rows] == ["openvino", "transformers", "vllm"]
+    assert [row.engine for row in rows] == ["openvino", "transformers", "transformers"]
     rows = ModelTable.load().served("whisper-base", names, "ctranslate2")
     assert [row.engine for row in rows] == ["ctranslate2", "vllm", "vllm"]
 

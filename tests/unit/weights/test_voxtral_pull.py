@@ -29,9 +29,10 @@ HUGGING_FACE = {
 @pytest.fixture
 def hub() -> Iterator[FakeHub]:
     pytest.importorskip("huggingface_hub")
-    with fake_hub(
-        "mistralai/Voxtral-Mini-3B-2507", {"README.md": b"", **HUGGING_FACE, **MISTRAL}
-    ) as hub:
+    files = {"README.md": b"", **HUGGING_FACE, **MISTRAL}
+    source = ModelTable.load().configured(MINI).hub
+    assert source is not None
+    with fake_hub(source.repo, files, source.revision) as hub:
         hub.lfs = {name for name in hub.files if name.endswith(".safetensors")}
         yield hub
 

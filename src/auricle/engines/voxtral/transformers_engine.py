@@ -3,15 +3,13 @@
 Needs the extra `voxtral`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import AutoConfig, VoxtralForConditionalGeneration, VoxtralProcessor
 
-from auricle.audio.waveform import SAMPLE_RATE
 from auricle.engines.protocol import (
     DecodeEvent,
     DecodeOptions,
@@ -21,12 +19,13 @@ from auricle.engines.protocol import (
     Final,
     Utterance,
 )
-from auricle.engines.voxtral.model import CHUNK_S, VoxtralModel
+from auricle.engines.voxtral.model import CHUNK_S
 from auricle.engines.voxtral.text import TidyText, plain_hypothesis
+from auricle.engines.voxtral.transformers_models import Memory, load
 from auricle.engines.whisper.policy import is_loop
-from auricle.errors import EngineFailed
 
-MODEL_TYPE = "voxtral"
+Events = list[tuple[int, DecodeEvent]]
+
 UNFINISHED = "\ufffd"
 """What the start of a character decodes to."""
 SEED = 0
@@ -53,11 +52,11 @@ class _Group:
     """Rows that were prefilled together: their prompts are of one length, so nothing is padded."""
 
     rows: list[_Row]
-    cache: Any
+    memory: Memory
 
 
 class TransformersVoxtral:
-    """A Voxtral of the offline class, from Hugging Face's layout; see `Engine`.
+    """A Voxtral of either class, from Hugging Face's layout; see `Engine`.
 
     A step prefills the utterances that wait, as far as their prompts are alike, or advances all
     others by a token.
@@ -69,23 +68,13 @@ class TransformersVoxtral:
         """Load the checkpoint in `folder` onto the first GPU, or else into memory.
 
         Raises:
-            EngineFailed: it is no checkpoint of that class.
+            EngineFailed: it is no checkpoint of a Voxtral.
         """
-        kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
-        if kind != MODEL_TYPE:
-            raise EngineFailed(f"the engine transformers runs {MODEL_TYPE} checkpoints, not {kind}")
         torch.set_num_threads(n_threads)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
-        model = VoxtralForConditionalGeneration.from_pretrained(
-            folder, dtype=dtype, local_files_only=True
-        )
-        self._model = model.to(self._device).eval()
-        self._processor = VoxtralProcessor.from_pretrained(folder, local_files_only=True)
-        self._sizes = VoxtralModel(folder.name, tuple(languages))
+        self._model = load(folder, self._device)
+        self._languages = tuple(languages)
         self._slots = slots
-        ends = self._model.generation_config.eos_token_id
-        self._ends = frozenset(ends if isinstance(ends, list) else [ends])
         self._waiting: dict[int, tuple[Utterance, DecodeOptions]] = {}
         self._groups: list[_Group] = []
 
@@ -95,7 +84,7 @@ class TransformersVoxtral:
         return EngineInfo(
             name="transformers",
             max_utterance_s=CHUNK_S,
-            languages=self._sizes.languages,
+            languages=self._languages,
             slots=self._slots,
             word_times=False,
         )
@@ -115,91 +104,81 @@ class TransformersVoxtral:
         self._waiting.clear()
         self._groups.clear()
 
-    def step(self) -> list[tuple[int, DecodeEvent]]:
+    def step(self) -> Events:
         """Prefill some of those that wait, or advance all others by a token."""
-        keys = self._alike()
-        events: list[tuple[int, DecodeEvent]] = []
+        with torch.inference_mode():
+            if keys := self._alike():
+                return self._attempt(keys, partial(self._prefill, keys))
+            events: Events = []
+            for group in list(self._groups):
+                keys = [row.key for row in group.rows]
+                events += self._attempt(keys, partial(self._advance, group))
+            return events
+
+    def _attempt(self, keys: list[int], work: Callable[[], Events]) -> Events:
+        """Do a piece of work. Where it fails, for want of memory for one, its rows alone fail."""
         try:
-            with torch.inference_mode():
-                if keys:
-                    events += self._prefill(keys)
-                else:
-                    for group in list(self._groups):
-                        events += self._advance(group)
-        except (RuntimeError, ValueError) as error:  # out of memory for one
+            return work()
+        except (RuntimeError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}"
-            rows = [row.key for group in self._groups for row in group.rows]
-            self._groups.clear()
-            events += [(key, Failed(reason)) for key in dict.fromkeys([*keys, *rows])]
-        return events
+        lost = set(keys)
+        self._waiting = {key: each for key, each in self._waiting.items() if key not in lost}
+        self._groups = [
+            group for group in self._groups if not any(row.key in lost for row in group.rows)
+        ]
+        return [(key, Failed(reason)) for key in keys]
 
     def _alike(self) -> list[int]:
         """Keys of those that wait whose prompts have the same length as the first one's."""
-        prompts = {
-            key: (options.language, utterance.duration_s > CHUNK_S)
-            for key, (utterance, options) in self._waiting.items()
-        }
+        prompts = {key: self._model.prompt(*each) for key, each in self._waiting.items()}
         first = next(iter(prompts.values()), None)
         return [key for key, prompt in prompts.items() if prompt == first]
 
-    def _prefill(self, keys: list[int]) -> list[tuple[int, DecodeEvent]]:
+    def _prefill(self, keys: list[int]) -> Events:
         taken = [(key, *self._waiting.pop(key)) for key in keys]
-        request = self._processor.apply_transcription_request(
-            audio=[utterance.waveform for _, utterance, _ in taken],
-            model_id=self._sizes.name,
-            language=taken[0][2].language,
-            sampling_rate=SAMPLE_RATE,
-            format=["WAV"] * len(taken),
-        ).to(self._device, dtype=self._model.dtype)
-        output = self._model(
-            input_ids=request["input_ids"],
-            input_features=request["input_features"],
-            use_cache=True,
-            logits_to_keep=1,
-        )
+        begun = self._model.prefill([utterance for _, utterance, _ in taken], taken[0][2].language)
         rows = [
             _Row(
                 key,
                 options,
                 utterance.duration_s,
-                self._sizes.max_new_tokens(utterance.duration_s),
+                max_tokens,
                 torch.Generator().manual_seed(SEED),
             )
-            for key, utterance, options in taken
+            for (key, utterance, options), max_tokens in zip(taken, begun.max_tokens, strict=True)
         ]
-        group = _Group(rows, output.past_key_values)
+        group = _Group(rows, begun.memory)
         self._groups.append(group)
-        return self._take(group, output.logits[:, -1])
+        return self._take(group, begun.scores)
 
-    def _advance(self, group: _Group) -> list[tuple[int, DecodeEvent]]:
-        newest = torch.tensor([[row.tokens[-1]] for row in group.rows], device=self._device)
-        output = self._model(
-            input_ids=newest, past_key_values=group.cache, use_cache=True, logits_to_keep=1
-        )
-        return self._take(group, output.logits[:, -1])
+    def _advance(self, group: _Group) -> Events:
+        newest = [row.tokens[-1] for row in group.rows]
+        return self._take(group, self._model.advance(group.memory, newest))
 
-    def _take(self, group: _Group, logits: torch.Tensor) -> list[tuple[int, DecodeEvent]]:
+    def _take(self, group: _Group, scores: torch.Tensor) -> Events:
         """Choose each row's next token; rows that are done leave the group."""
-        events: list[tuple[int, DecodeEvent]] = []
+        events: Events = []
         going = []
-        for row, scores in zip(group.rows, logits.float().cpu(), strict=True):
-            token = _choose(scores, row)
-            if token in self._ends:
+        for row, of_row in zip(group.rows, scores.float().cpu(), strict=True):
+            token = _choose(of_row, row)
+            if token in self._model.ends:
                 events += self._finish(row)
                 continue
             row.tokens.append(token)
             events += self._delta(row)
-            if is_loop(row.tokens):
+            if self._model.ends_by_itself and is_loop(row.tokens):
                 events += self._finish(row)
-            elif len(row.tokens) >= row.max_tokens:
+            elif len(row.tokens) < row.max_tokens:
+                going.append(row)
+            elif self._model.ends_by_itself:
                 events.append((row.key, Failed(f"no end within {row.max_tokens} tokens")))
             else:
-                going.append(row)
+                events += self._finish(row)
         self._keep(group, going)
         return events
 
-    def _delta(self, row: _Row) -> list[tuple[int, DecodeEvent]]:
-        decoded = str(self._processor.tokenizer.decode(row.tokens, skip_special_tokens=True))
+    def _delta(self, row: _Row) -> Events:
+        decoded = str(self._model.tokenizer.decode(row.tokens, skip_special_tokens=True))
         if decoded.endswith(UNFINISHED):
             return []
         fresh = row.tidy.add(decoded[len(row.decoded) :])
@@ -207,7 +186,7 @@ class TransformersVoxtral:
         row.text += fresh
         return [(row.key, Delta(fresh, row.options.language or ""))] if fresh else []
 
-    def _finish(self, row: _Row) -> list[tuple[int, DecodeEvent]]:
+    def _finish(self, row: _Row) -> Events:
         hypothesis = plain_hypothesis(row.text, row.duration_s, row.options.language)
         return [(row.key, Final(hypothesis))]
 
@@ -218,7 +197,7 @@ class TransformersVoxtral:
         elif len(rows) < len(group.rows):
             keys = {row.key for row in rows}
             kept = [i for i, row in enumerate(group.rows) if row.key in keys]
-            group.cache.batch_select_indices(torch.tensor(kept, device=self._device))
+            group.memory.keep(kept, self._device)
         group.rows = rows
 
 
