@@ -11,10 +11,11 @@ from dataclasses import replace
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.pipeline.windows import Window
 from auricle.transcript.model import Word
+from auricle.transcript.sentences import ends_sentence
 
 MAX_WORD_S, MAX_CHARACTER_S = 2.0, 0.25
 """Longest word, whatever its text, and for each of its characters: what seems longer swallowed a
-noise, or somebody else's speech."""
+noise, or somebody else's speech. The beginning counts, but of a sentence's first word the end."""
 
 
 def place_words(window: Window, words: Iterable[Word], not_before_s: float) -> list[Word]:
@@ -32,7 +33,10 @@ def place_words(window: Window, words: Iterable[Word], not_before_s: float) -> l
         start_s = window.to_recording_s(word.start)
         end_s = max(start_s, window.to_recording_s(word.end, is_end=True))
         start_s, end_s = without_pauses(start_s, end_s, pauses)
-        end_s = min(end_s, start_s + max(MAX_WORD_S, MAX_CHARACTER_S * len(word.text)))
+        longest_s = max(MAX_WORD_S, MAX_CHARACTER_S * len(word.text))
+        if placed and ends_sentence(placed[-1], word):
+            start_s = max(start_s, end_s - longest_s)
+        end_s = min(end_s, start_s + longest_s)
         start_s = max(start_s, clock_s)
         clock_s = end_s = max(start_s, end_s)
         placed.append(replace(word, start=start_s, end=end_s))

@@ -50,10 +50,11 @@ def _may_cut(words: Sequence[Word], i: int) -> bool:
 
 
 def _ends_segment(word: Word, following: Word) -> bool:
-    return following.start - word.end >= LONG_PAUSE_S or _ends_sentence(word, following)
+    return following.start - word.end >= LONG_PAUSE_S or ends_sentence(word, following)
 
 
-def _ends_sentence(word: Word, following: Word) -> bool:
+def ends_sentence(word: Word, following: Word) -> bool:
+    """Whether a sentence ends between these two, by their texts alone."""
     text = word.text.rstrip(_CLOSING)
     if not text or text[-1] not in _SENTENCE_ENDS:
         return False

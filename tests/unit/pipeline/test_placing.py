@@ -57,6 +57,13 @@ def test_a_word_is_not_longer_than_words_are() -> None:
     assert (sentence.start, sentence.end) == (6, 10)
 
 
+def test_of_a_sentences_first_word_that_is_too_long_the_end_counts() -> None:
+    ours = window((0, 10), pauses=[])
+    words = [Word("No.", 0, 1), Word("Who", 1, 8), Word("is", 8, 9)]
+    placed = place_words(ours, words, 0.0)
+    assert [(word.start, word.end) for word in placed] == [(0, 1), (6, 8), (8, 9)]
+
+
 times = st.lists(st.floats(0, 6), max_size=12)
 
 
