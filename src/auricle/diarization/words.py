@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from auricle.diarization.turns import Turn
 from auricle.transcript.joining import join_words
@@ -13,10 +13,10 @@ MAX_WORD_S = 1.2
 """A word that seems longer has swallowed a pause: only its beginning counts."""
 LATE_S = 0.1
 """Words are given this much later than their times say: those begin with the pause before."""
-MAX_EDGE_S = 0.5
-"""The first and last segment of a turn that come this near to its edge reach to it."""
-MAX_STRAY_WORDS, MIN_MAIN_SHARE = 5, 0.6
+MAX_STRAY_WORDS, MIN_MAIN_SHARE = 5, 0.7
 """So many words at a sentence's edge follow the turn that has this share of it."""
+MIN_CHANGE_PAUSE_S = 0.35
+"""Unless such a pause is between them: then the speaker does change inside the sentence."""
 MAX_DISTANCE_S = 1.0
 """A word outside all turns belongs to a turn this near, else to the one before."""
 
@@ -31,20 +31,33 @@ class TurnFinder:
         self._longest_s = max((turn.end - turn.start for turn in turns), default=0.0)
         self._running: Turn | None = turns[0] if turns else None
 
-    def find(self, start: float, end: float) -> Turn | None:
-        """The turn that is heard most in this stretch; None if there are no turns at all."""
-        best: tuple[float, bool] = (-MAX_DISTANCE_S, False)
-        for turn in self._near(start, end):
-            overlap_s = min(end, turn.end) - max(start, turn.start)
-            rank = (overlap_s, turn == self._running)
-            if rank >= best:
-                best, self._running = rank, turn
+    def find(self, start: float, end: float, *, begins: bool = False) -> Turn | None:
+        """The turn that is heard most in this stretch; None if there are no turns at all.
+
+        Args:
+            start: in seconds.
+            end: in seconds.
+            begins: whether a sentence begins here: then ties go to the turn that began last.
+        """
+        running = self._running
+
+        def rank(turn: Turn) -> tuple[float, bool, float]:
+            return _overlap_s(turn, start, end), turn == running and not begins, turn.start
+
+        best = max(self._near(start, end), key=rank, default=None)
+        if best is not None and _overlap_s(best, start, end) >= -MAX_DISTANCE_S:
+            self._running = best
         return self._running
 
     def _near(self, start: float, end: float) -> Sequence[Turn]:
         first = bisect_right(self._starts, start - self._longest_s - MAX_DISTANCE_S)
         last = bisect_right(self._starts, end + MAX_DISTANCE_S)
         return self._turns[max(0, first - 1) : last]
+
+
+def _overlap_s(turn: Turn, start: float, end: float) -> float:
+    """How long the turn lasts in the stretch; where it does not, its distance, negative."""
+    return min(end, turn.end) - max(start, turn.start)
 
 
 def label_segments(
@@ -66,7 +79,9 @@ def label_segments(
             turn = finder.find(segment.start, segment.end)
             labelled.append((_given(segment, turn, names), turn))
             continue
-        found = [(word, _turn_of(word, finder)) for word in segment.words]
+        found = [
+            (word, _turn_of(word, finder, begins=i == 0)) for i, word in enumerate(segment.words)
+        ]
         runs = [
             _Run(tuple(word for word, _ in run), turn)
             for turn, run in groupby(found, key=lambda pair: pair[1])
@@ -90,7 +105,7 @@ def _settled(runs: list[_Run]) -> list[_Run]:
     """The runs of a sentence, without the few words at its edges that are another turn's.
 
     Turns change where sentences do: one that begins a word too late, or too early, would else
-    take words of its neighbour.
+    take words of its neighbour. But where there is a pause too, both are right.
     """
     main = max(runs, key=lambda run: len(run.words))
     at = runs.index(main)
@@ -99,13 +114,15 @@ def _settled(runs: list[_Run]) -> list[_Run]:
         return runs
     if any(len(run.words) > MAX_STRAY_WORDS for run in strays) or at > 1 or at < len(runs) - 2:
         return runs
+    if any(b.words[0].start - a.words[-1].end >= MIN_CHANGE_PAUSE_S for a, b in pairwise(runs)):
+        return runs
     words = tuple(word for run in runs for word in run.words)
     return [_Run(words, main.turn, tuple(word for run in strays for word in run.words))]
 
 
-def _turn_of(word: Word, finder: TurnFinder) -> Turn | None:
+def _turn_of(word: Word, finder: TurnFinder, *, begins: bool) -> Turn | None:
     end = min(word.end, word.start + MAX_WORD_S)
-    return finder.find(word.start + LATE_S, end + LATE_S)
+    return finder.find(word.start + LATE_S, end + LATE_S, begins=begins)
 
 
 def _split(segment: Segment, runs: Sequence[tuple[Word, ...]]) -> list[Segment]:
@@ -149,26 +166,46 @@ def _given(
 
 
 def _reaching(labelled: Sequence[tuple[Segment, Turn | None]]) -> list[Segment]:
-    """The segments without gaps inside a turn, the outer ones reaching to its edges.
+    """The segments as wide as their turns, without gaps inside them, in order of their starts.
 
-    Nobody else is in the way: whose turn it is speaks on after a pause.
+    Whose turn it is speaks on after a pause, and while somebody else speaks: segments of turns
+    that overlap do so too. Where a neighbour's words lie outside its own turn, the edge of the
+    turns is wrong, and those words are in the way.
     """
+    following = _next_in_turn([turn for _, turn in labelled])
     reaching: list[Segment] = []
     for i, (segment, turn) in enumerate(labelled):
         start, end = segment.start, segment.end
-        if turn is not None:
-            last, last_turn = labelled[i - 1] if i else (None, None)
-            if last_turn != turn and 0 < start - turn.start <= MAX_EDGE_S:
-                start = max(turn.start, reaching[-1].end if last else 0.0)
-            following, next_turn = labelled[i + 1] if i + 1 < len(labelled) else (None, None)
-            if following and next_turn == turn and _covers(turn, end, following.start):
-                end = following.start
-            elif 0 < turn.end - end <= MAX_EDGE_S:
-                end = min(turn.end, following.start if following else turn.end)
-        start = min(start, segment.start)
-        reaching.append(replace(segment, start=start, end=max(end, segment.end)))
+        if turn is not None and start < turn.end and end > turn.start:
+            if i not in following.values():
+                floor = _reach_of(labelled[i - 1], reaching[-1].start) if i else 0.0
+                start = min(start, max(turn.start, floor))
+            ceiling = labelled[following[i]][0].start if i in following else turn.end
+            if i + 1 < len(labelled) and _is_early(*labelled[i + 1]):
+                ceiling = min(ceiling, labelled[i + 1][0].start)
+            end = max(end, min(turn.end, ceiling))
+        reaching.append(replace(segment, start=start, end=end))
     return reaching
 
 
-def _covers(turn: Turn, start: float, end: float) -> bool:
-    return turn.start <= start and end <= turn.end
+def _next_in_turn(turns: Sequence[Turn | None]) -> dict[int, int]:
+    """By its index, the next of the same turn."""
+    following: dict[int, int] = {}
+    last: dict[Turn, int] = {}
+    for i, turn in enumerate(turns):
+        if turn is None:
+            continue
+        if turn in last:
+            following[last[turn]] = i
+        last[turn] = i
+    return following
+
+
+def _reach_of(before: tuple[Segment, Turn | None], start: float) -> float:
+    """Where the next may begin: behind words that are late for their turn, else with `start`."""
+    segment, turn = before
+    return segment.end if turn is None or segment.end > turn.end else start
+
+
+def _is_early(segment: Segment, turn: Turn | None) -> bool:
+    return turn is None or segment.start < turn.start

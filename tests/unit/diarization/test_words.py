@@ -45,11 +45,48 @@ def test_a_word_belongs_to_whom_it_overlaps_most() -> None:
     assert found[0].speaker == "ben"
 
 
-def test_segments_do_not_run_into_each_other() -> None:
+def test_segments_of_turns_that_overlap_do_so_too() -> None:
     turns = (Turn(0.0, 2.5, 0), Turn(2.0, 4.0, 1))
-    both = segment(("Yes?", 0.3, 2.1), ("No.", 2.3, 3.0))
+    both = segment(("Yes?", 0.3, 1.9), ("No.", 2.3, 3.0))
     found = label_segments([both], turns, NAMES)
-    assert [(s.start, s.end) for s in found] == [(0.0, 2.3), (2.3, 3.0)]
+    assert [(s.start, s.end) for s in found] == [(0.0, 2.5), (2.0, 4.0)]
+
+
+def test_who_speaks_on_while_another_says_a_word_is_heard_all_the_time() -> None:
+    turns = (Turn(0.0, 6.0, 0), Turn(2.0, 3.0, 1))
+    said = [
+        segment(("Well,", 0.2, 1.0), ("I", 1.0, 1.2)),
+        segment(("Hm.", 2.2, 2.7)),
+        segment(("think", 3.2, 4.0), ("so.", 4.0, 5.5)),
+    ]
+    found = label_segments(said, turns, NAMES)
+    assert [(s.speaker, s.start, s.end) for s in found] == [
+        ("anna", 0.0, 3.2),
+        ("ben", 2.0, 3.0),
+        ("anna", 3.2, 6.0),
+    ]
+    assert [w.end for s in found for w in s.words] == [1.0, 1.2, 2.7, 4.0, 5.5]
+
+
+def test_words_outside_their_turn_are_not_run_over() -> None:
+    turns = (Turn(0.0, 3.0, 0), Turn(2.5, 6.0, 1))
+    early = segment(
+        ("So", 1.6, 2.0), ("we", 2.0, 2.3), ("go", 2.6, 3.2), ("home", 3.2, 4.0), ("now", 4.0, 4.5)
+    )
+    last = segment(("then", 4.5, 4.9), ("all.", 4.9, 5.5))
+    sentence = segment(*((w.text, w.start, w.end) for s in (early, last) for w in s.words))
+    found = label_segments([segment(("Yes.", 0.3, 1.5)), sentence], turns, NAMES)
+    assert [(s.speaker, s.start, s.end) for s in found] == [("anna", 0.0, 1.6), ("ben", 1.6, 6.0)]
+
+
+def test_of_two_turns_a_sentence_begins_the_later_one() -> None:
+    turns = (Turn(0.0, 3.0, 0), Turn(2.0, 5.0, 1))
+    found = label_segments(
+        [segment(("Yes.", 0.3, 1.5)), segment(("No,", 2.1, 2.6), ("no.", 3.4, 4.0))], turns, NAMES
+    )
+    assert [(s.text, s.speaker) for s in found] == [("Yes.", "anna"), ("No, no.", "ben")]
+    on = label_segments([segment(("Yes,", 0.3, 1.5), ("yes.", 2.1, 2.6))], turns, NAMES)
+    assert [(s.text, s.speaker) for s in on] == [("Yes, yes.", "anna")]
 
 
 def test_a_word_that_swallowed_a_pause_counts_by_its_beginning() -> None:
@@ -79,18 +116,20 @@ def test_a_pause_inside_a_turn_belongs_to_its_speaker() -> None:
     assert (found[0].words[0].start, found[0].words[0].end) == (0.3, 0.8)
 
 
+LATE = (("so", 1.5, 2.0), ("we", 2.1, 2.4), ("all", 2.4, 2.9), ("say.", 2.9, 3.9))
+
+
 def test_a_sentence_keeps_the_few_words_that_another_turn_has_of_it() -> None:
-    late = segment(
-        ("Well", 1.2, 1.5),
-        ("so", 1.5, 2.0),
-        ("we", 2.1, 2.4),
-        ("all", 2.4, 2.9),
-        ("say.", 2.9, 3.9),
-    )
+    late = segment(*LATE)
     found = labelled(late)
     assert [(s.text, s.speaker) for s in found] == [(late.text, "ben")]
     times = [(word.start, word.end) for word in found[0].words]
     assert times == [(word.start, word.end) for word in late.words]
+
+
+def test_words_before_a_pause_are_the_other_turns_own() -> None:
+    found = labelled(segment(("so", 1.0, 1.6), *LATE[1:]))
+    assert [(s.text, s.speaker) for s in found] == [("so", "anna"), ("we all say.", "ben")]
 
 
 def test_a_pause_outside_the_turn_belongs_to_nobody() -> None:
