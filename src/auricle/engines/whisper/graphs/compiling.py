@@ -15,6 +15,10 @@ from auricle.errors import EngineFailed
 ACTIVATION_GROUP = 64
 """Values of a linear layer's input that share a scale where they are rounded to int8."""
 
+KEPT_KERNELS = 200
+"""Compiled kernels that a graph keeps; each length of window and number of rows wants its own. The
+runtime's 5000 take hundreds of megabytes over hours, and are no quicker."""
+
 
 class Arithmetic(StrEnum):
     """What activations are computed in."""
@@ -96,6 +100,7 @@ class GraphOptions:
         return {
             "INFERENCE_NUM_THREADS": self.n_threads,
             "NUM_STREAMS": 1,
+            "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
             "ENABLE_CPU_PINNING": False,  # workers share the cores with others
             "INFERENCE_PRECISION_HINT": self.arithmetic.value,
             "KV_CACHE_PRECISION": self.cache_type.value,
