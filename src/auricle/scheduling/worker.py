@@ -42,9 +42,13 @@ KEPT_SLOTS = 1
 """Slots of a worker that a request which already has work there leaves to others."""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """For what is around an engine: only the engine itself may have more."""
-SMALL_HEAP = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "2000000"}
-"""For glibc: what an engine works in for one shape goes back to the system before the next. Left to
-itself, the allocator keeps it in pieces; a worker grew by 300 MB (`docs/benchmarks.md`)."""
+SMALL_HEAP = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "2000000",
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "50",
+}
+"""For glibc: what an engine works in for one shape goes back to the system before the next. For
+OpenVINO's kernels: few are kept. Left to themselves both grow for hours (`docs/benchmarks.md`)."""
 
 
 @dataclass(slots=True, eq=False)

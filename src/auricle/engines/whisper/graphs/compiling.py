@@ -16,8 +16,9 @@ ACTIVATION_GROUP = 64
 """Values of a linear layer's input that share a scale where they are rounded to int8."""
 
 KEPT_KERNELS = 200
-"""Compiled kernels that a graph keeps; each length of window and number of rows wants its own. The
-runtime's 5000 take hundreds of megabytes over hours, and are no quicker."""
+"""Compiled kernels that the decoder keeps; each number of rows and windows wants its own. The
+runtime's 5000 are no quicker. The encoder keeps none: hardly two windows are of one length, and
+each length left two megabytes behind (`docs/benchmarks.md`)."""
 
 
 class Arithmetic(StrEnum):
@@ -93,14 +94,17 @@ class GraphOptions:
 
     def decoder_properties(self) -> dict[str, Any]:
         """For the plugin, whose fused attention would copy all keys and values at every step."""
-        return self.encoder_properties() | {"SNIPPETS_MODE": "DISABLE"}
+        return self.encoder_properties() | {
+            "SNIPPETS_MODE": "DISABLE",
+            "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
+        }
 
     def encoder_properties(self) -> dict[str, Any]:
         """For the plugin."""
         return {
             "INFERENCE_NUM_THREADS": self.n_threads,
             "NUM_STREAMS": 1,
-            "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
+            "CPU_RUNTIME_CACHE_CAPACITY": 0,
             "ENABLE_CPU_PINNING": False,  # workers share the cores with others
             "INFERENCE_PRECISION_HINT": self.arithmetic.value,
             "KV_CACHE_PRECISION": self.cache_type.value,
