@@ -83,3 +83,14 @@ ENGINES: Mapping[str, Callable[[EngineSpec], Engine]] = {
     "transformers": _transformers,
 }
 """Builders import their engine when called: nobody pays for the ones that are not used."""
+
+ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
+    "openvino": {
+        "MALLOC_ARENA_MAX": "1",
+        "MALLOC_MMAP_THRESHOLD_": "2000000",
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "50",
+    }
+}
+"""What an engine's process starts with. For glibc: what is worked in for one shape goes back to the
+system before the next. For OpenVINO's kernels: few are kept. Left to themselves both grow for hours
+(`docs/benchmarks.md`)."""

@@ -20,7 +20,7 @@ from auricle.engines.protocol import (
     Ticket,
     Utterance,
 )
-from auricle.engines.registry import EngineSpec
+from auricle.engines.registry import ENVIRONMENTS, EngineSpec
 from auricle.errors import EngineFailed
 from auricle.processes import Child, FrameError
 from auricle.scheduling.messages import (
@@ -42,13 +42,6 @@ KEPT_SLOTS = 1
 """Slots of a worker that a request which already has work there leaves to others."""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """For what is around an engine: only the engine itself may have more."""
-SMALL_HEAP = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "2000000",
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "50",
-}
-"""For glibc: what an engine works in for one shape goes back to the system before the next. For
-OpenVINO's kernels: few are kept. Left to themselves both grow for hours (`docs/benchmarks.md`)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +79,11 @@ class Worker:
         Raises:
             EngineFailed: it did not get there; the message says why.
         """
-        environ = {**ONE_THREAD, **SMALL_HEAP, "OMP_NUM_THREADS": str(spec.n_threads)}
+        environ = {
+            **ONE_THREAD,
+            **ENVIRONMENTS.get(spec.engine, {}),
+            "OMP_NUM_THREADS": str(spec.n_threads),
+        }
         child = await Child.start(MODULE, json.dumps(asdict(spec)), env=environ)
         try:
             async with asyncio.timeout(timeout_s):
