@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from auricle import telemetry
 from auricle.audio.decode import DecodeLimits
 from auricle.errors import EngineFailed, Unavailable, UnreadableAudio
 from auricle.frontend.blocks import Block, ChildLost, RecordingEnd, parse
@@ -141,7 +142,7 @@ class FrontEndPool:
     def _explain(self, error: ChildLost) -> Unavailable | UnreadableAudio:
         if self._is_closed:
             return Unavailable("the server is shutting down")
-        _logger.warning("decoder.lost", extra={"reason": str(error)})
+        telemetry.log(_logger, logging.WARNING, "decoder.lost", reason=str(error))
         return UnreadableAudio("the decoder gave up on this recording")
 
     async def _take_idle(self, path: Path) -> Worker:
@@ -174,7 +175,7 @@ class FrontEndPool:
         """An idle child has nothing to say: it ended, or was taken over and babbles."""
         if worker.is_idle and not self._is_closed:
             worker.is_idle = False
-            _logger.warning("decoder.lost", extra={"reason": "while idle"})
+            telemetry.log(_logger, logging.WARNING, "decoder.lost", reason="while idle")
             self._in_background(self._replace(worker))
 
     def _put_back(self, worker: Worker, key: int, *, is_over: bool, is_lost: bool) -> None:

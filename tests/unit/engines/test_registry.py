@@ -1,16 +1,29 @@
 """The default engine gives way to CTranslate2 where it computes wrongly, and says so."""
 
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 
 from auricle.engines.registry import ENGINES, EngineSpec
 from auricle.engines.whisper import openvino_engine
 from auricle.errors import EngineFailed
+from auricle.scheduling.worker import MODULE
 from auricle.settings import load
 from auricle.telemetry import ConsoleFormatter
 from auricle.weights.store import ModelStore
 from auricle.weights.table import ModelTable
 
 REASON = "self-check: logits in a batch differ by 3.000 of their spread"
+
+
+def whisper_base() -> Path:
+    settings, _ = load()
+    store = ModelStore(settings.cache_dir, settings.weight_sources, settings.weights_dir)
+    return store.resolve(ModelTable.load().configured("whisper-base"))
 
 
 def refuse(kernel: object) -> None:
@@ -20,11 +33,8 @@ def refuse(kernel: object) -> None:
 def test_a_failed_self_check_is_a_warning_with_its_reason(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings, _ = load()
-    store = ModelStore(settings.cache_dir, settings.weight_sources, settings.weights_dir)
-    folder = store.resolve(ModelTable.load().configured("whisper-base"))
     monkeypatch.setattr(openvino_engine, "self_check", refuse)
-    engine = ENGINES["openvino"](EngineSpec("openvino", str(folder)))
+    engine = ENGINES["openvino"](EngineSpec("openvino", str(whisper_base())))
     try:
         assert engine.info.name == "ctranslate2"
         assert not engine.info.context_bias
@@ -33,3 +43,21 @@ def test_a_failed_self_check_is_a_warning_with_its_reason(
     (record,) = (each for each in caplog.records if each.getMessage() == "engine.fallback")
     line = ConsoleFormatter().format(record)
     assert line.endswith(f'warning engine.fallback to=ctranslate2 reason="{REASON}"')
+
+
+def test_a_worker_logs_in_the_servers_form(tmp_path: Path) -> None:
+    no_folder = tmp_path / "graphs"
+    no_folder.touch()
+    spec = EngineSpec(
+        "openvino", str(whisper_base()), graphs_folder=str(no_folder), log_format="json"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", MODULE, json.dumps(asdict(spec))],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=240,
+        check=False,
+    )
+    line = json.loads(done.stderr.splitlines()[0])
+    assert (line["level"], line["event"]) == ("warning", "graph_cache.unusable")
+    assert str(no_folder) in line["error"]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import openvino as ov
 
+from auricle import telemetry
 from auricle.engines.whisper.graphs.compiling import runtime
 from auricle.engines.whisper.graphs.paged_attention import describe_heads
 
@@ -49,7 +50,7 @@ class GraphCache:
             model = build()
             _save(model, path)
         except (OSError, RuntimeError) as error:
-            logger.warning("graph_cache.unusable", extra={"error": str(error)})
+            telemetry.log(logger, logging.WARNING, "graph_cache.unusable", error=str(error))
             return build()
         return model
 
