@@ -13,7 +13,8 @@ SHORT_S = 10.0
 """Length of an utterance somebody is likely to wait for."""
 
 MAX_OVERTAKEN = 4
-"""Shorter utterances that may be encoded before one that came earlier."""
+"""Shorter utterances that may be encoded before a stage of one that came earlier. Then all count
+anew: a short one never waits for more than a stage, however many long ones there are."""
 
 MAX_HELD_STEPS = 40
 """Decoder steps that a long window waits for short ones: enough for a short one's text."""
@@ -28,9 +29,14 @@ class _Waiting:
     is_begun: bool = False
 
     @property
+    def is_long(self) -> bool:
+        """Whether short ones go first."""
+        return self.duration_s > SHORT_S
+
+    @property
     def rank(self) -> tuple[bool, bool, float]:
         """Lower is first: short ones, of these what was begun, of these the shortest."""
-        return self.duration_s > SHORT_S, not self.is_begun, self.duration_s
+        return self.is_long, not self.is_begun, self.duration_s
 
 
 class EncodeQueue:
@@ -60,15 +66,24 @@ class EncodeQueue:
         """
         if not self._waiting:
             return None
-        chosen = self._waiting[0]
-        if chosen.n_overtaken < MAX_OVERTAKEN:
-            chosen = min(self._waiting, key=lambda each: each.rank)
-        is_held = chosen.duration_s > SHORT_S and any(s <= SHORT_S for s in decoding_s)
+        due, best = self._waiting[0], min(self._waiting, key=lambda each: each.rank)
+        is_due = due.n_overtaken >= MAX_OVERTAKEN
+        chosen = due if is_due else best
+        is_held = chosen.is_long and any(s <= SHORT_S for s in decoding_s)
         if is_held and chosen.n_held_steps < MAX_HELD_STEPS:
             chosen.n_held_steps += 1
-            return None
-        if not chosen.is_begun:
-            chosen.is_begun = True
+            if best.is_long:
+                return None
+            chosen, is_due = best, False
+        self._note(chosen, is_due=is_due)
+        return chosen.key
+
+    def _note(self, chosen: _Waiting, *, is_due: bool) -> None:
+        """Count who is overtaken; all anew after a stage of one whose turn it was."""
+        if is_due:
+            for each in self._waiting:
+                each.n_overtaken = 0
+        elif not chosen.is_begun:
             for each in self._waiting[: self._waiting.index(chosen)]:
                 each.n_overtaken += 1
-        return chosen.key
+        chosen.is_begun = True

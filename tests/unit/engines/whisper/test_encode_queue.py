@@ -32,6 +32,24 @@ def test_long_window_is_overtaken_a_few_times_only() -> None:
     assert order.index(0) == MAX_OVERTAKEN
 
 
+def test_long_windows_do_not_catch_up_all_at_once() -> None:
+    queue = queue_of(28, 28, 28, *[3] * (2 * MAX_OVERTAKEN + 1))
+    order = [encode_next(queue) for _ in range(2 * MAX_OVERTAKEN + 4)]
+    assert [order.index(long) for long in range(3)] == [
+        MAX_OVERTAKEN,
+        2 * MAX_OVERTAKEN + 1,
+        2 * MAX_OVERTAKEN + 3,
+    ]
+
+
+def test_a_window_whose_turn_it_is_lets_short_ones_between_its_stages() -> None:
+    queue = queue_of(28, *[3] * (MAX_OVERTAKEN + 2))
+    for _ in range(MAX_OVERTAKEN):
+        encode_next(queue)
+    assert queue.choose(()) == 0  # and it is not discarded: more stages follow
+    assert [encode_next(queue) for _ in range(3)] == [MAX_OVERTAKEN + 1, MAX_OVERTAKEN + 2, 0]
+
+
 def test_long_window_waits_for_a_short_text_that_is_being_decoded() -> None:
     queue = queue_of(28)
     assert queue.choose([5.0, 28.0]) is None
@@ -41,6 +59,13 @@ def test_long_window_waits_for_a_short_text_that_is_being_decoded() -> None:
 def test_long_window_does_not_wait_for_ever() -> None:
     queue = queue_of(28)
     assert [queue.choose([5.0]) for _ in range(MAX_HELD_STEPS + 1)][-2:] == [None, 0]
+
+
+def test_a_short_utterance_does_not_wait_for_one_that_waits_itself() -> None:
+    queue = queue_of(28, *[3] * (MAX_OVERTAKEN + 1))
+    for _ in range(MAX_OVERTAKEN):
+        encode_next(queue)
+    assert queue.choose([3.0]) == MAX_OVERTAKEN + 1
 
 
 def test_short_utterance_does_not_wait_for_another() -> None:
