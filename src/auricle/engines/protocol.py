@@ -128,12 +128,17 @@ Submit = Callable[[Utterance, DecodeOptions, Ticket], AsyncGenerator[DecodeEvent
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What an engine is and can do."""
+    """What an engine is and can do.
+
+    `slots` is how many utterances it takes at once; a request that already has work in it leaves
+    `kept_slots` of them to others.
+    """
 
     name: str
     max_utterance_s: float
     languages: tuple[str, ...]
     slots: int = 1
+    kept_slots: int = 1
     word_times: bool = True
     context_bias: bool = False
     aligns: bool = False

@@ -38,8 +38,6 @@ from auricle.scheduling.replay import Restarted
 log = logging.getLogger(__name__)
 
 MODULE = "auricle.scheduling.worker_process"
-KEPT_SLOTS = 1
-"""Slots of a worker that a request which already has work there leaves to others."""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """For what is around an engine: only the engine itself may have more."""
 
@@ -116,7 +114,7 @@ class Worker:
         A request that already has work here leaves the last slots to others: a short clip must
         not wait until one of a long file's windows is done.
         """
-        kept = min(KEPT_SLOTS, self.info.slots - 1)
+        kept = min(self.info.kept_slots, self.info.slots - 1)
         has_work = any(
             held is not None and held.ticket.request == job.ticket.request
             for held in self.jobs.values()

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -125,6 +126,20 @@ async def test_leaving_frees_the_slot(scheduler: Scheduler, speech: Waveform) ->
     with pytest.raises(asyncio.CancelledError):
         await leaver
     assert "your country" in text_of(await decode(scheduler, speech, "next"))
+
+
+async def test_one_request_leaves_slots_to_others(spec: EngineSpec, speech: Waveform) -> None:
+    scheduler = Scheduler(replace(spec, engine="openvino", slots=8), 1)
+    await scheduler.start()
+    assert scheduler.info.kept_slots == 3
+    mine = [asyncio.create_task(decode(scheduler, speech, "mine")) for _ in range(7)]
+    await asyncio.sleep(0)
+    assert scheduler.queue_length == 2
+    other = asyncio.create_task(decode(scheduler, speech, "other's"))
+    await asyncio.sleep(0)
+    assert scheduler.queue_length == 2
+    assert all(isinstance(end, Final) for end in await asyncio.gather(other, *mine))
+    await scheduler.close()
 
 
 async def test_closing_fails_who_still_waits(spec: EngineSpec, speech: Waveform) -> None:

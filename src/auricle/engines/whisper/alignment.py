@@ -80,7 +80,9 @@ class Aligner:
             graph.bind(f"keys_{i}", keys)
             graph.bind(f"values_{i}", values)
         graph.run()
-        return np.asarray(graph.output("scores"))
+        scores = graph.output("scores").copy()
+        graph.give_back()
+        return scores
 
 
 def _attention_matrix(scores: NDArray[np.float32]) -> NDArray[np.float32]:

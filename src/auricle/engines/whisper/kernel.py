@@ -172,6 +172,8 @@ class Kernel:
     def advance(self, encoding: Encoding) -> CrossState | None:
         """Run the window's next stage; after the last, give the encoded window.
 
+        What a stage worked in is given back: tens of megabytes that nobody needs meanwhile.
+
         Raises:
             EngineFailed: the graph failed or gave values that are no numbers; its place is free.
         """
@@ -182,6 +184,7 @@ class Kernel:
             if encoding.n_done < len(self._stages):
                 stage.run()
                 encoding.hidden = stage.output("next_hidden").copy()
+                stage.give_back()
                 return None
             self._run_last(stage, encoding.state)
         except EngineFailed:
@@ -196,6 +199,7 @@ class Kernel:
         for name, tensor in zip(names, self._tensors(state), strict=True):
             stage.bind(name, tensor)
         stage.run()
+        stage.give_back()
         expected = (self.dims.n_heads, state.n_positions, HEAD_SIZE)
         given = stage.shape(names[-1])
         if given != expected:

@@ -51,6 +51,10 @@ MAX_UTTERANCE_S = 30.0
 MAX_WINDOWS_BYTES = 512 << 20
 """Memory for the cross-attention keys and values of all utterances that are decoded at once."""
 
+KEPT_PART = 3 / 8
+"""Part of the slots that one recording leaves to others: its sixth window at once saves less than
+a fiftieth of the time and takes tens of megabytes (`docs/benchmarks.md`)."""
+
 LONG_EVERY = 4
 """Of steps with short and with long utterances, every which one advances the long ones too."""
 
@@ -141,6 +145,7 @@ class OpenVinoWhisper:
             max_utterance_s=MAX_UTTERANCE_S,
             languages=tuple(dict.fromkeys(self._vocabulary.config.languages.values())) or ("en",),
             slots=self._slots,
+            kept_slots=max(1, int(KEPT_PART * self._slots)),
             context_bias=True,
             aligns=True,
         )

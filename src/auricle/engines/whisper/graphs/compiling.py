@@ -15,7 +15,7 @@ from auricle.errors import EngineFailed
 ACTIVATION_GROUP = 64
 """Values of a linear layer's input that share a scale where they are rounded to int8."""
 
-KEPT_KERNELS = 200
+KEPT_KERNELS = 50
 """Compiled kernels that the decoder keeps; each number of rows and windows wants its own. The
 runtime's 5000 are no quicker. The encoder keeps none: hardly two windows are of one length, and
 each length left two megabytes behind (`docs/benchmarks.md`)."""
@@ -134,6 +134,7 @@ class CompiledGraph:
         self._name = model.get_friendly_name()
         self._inputs = {port.any_name: port for port in compiled.inputs}
         self._outputs = {port.any_name for port in compiled.outputs}
+        self._compiled = compiled
         self._request = compiled.create_infer_request()
 
     def allocate(self, name: str, n_first: int) -> ov.Tensor:
@@ -168,6 +169,10 @@ class CompiledGraph:
         except RuntimeError as error:
             msg = f"OpenVINO failed in {self._name}: {error}"
             raise EngineFailed(msg) from error
+
+    def give_back(self) -> None:
+        """Free what the last run worked in, its outputs too if they are not bound."""
+        self._compiled.release_memory()
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of an output of the last run."""
