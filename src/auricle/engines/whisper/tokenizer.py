@@ -1,5 +1,6 @@
 """Whisper's vocabulary: special tokens, text and pieces of words."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,9 @@ UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "km", "bo", "yue"}
 _ISO_639_1 = {"jw": "jv", "yue": "zh"}
 """Whisper's own codes that have a two-letter standard one."""
 _WHISPER = {"jv": "jw"}
+
+_INSIDE_SPECIAL = re.compile(r"(?<=<)(?=\|)")
+"""Where a text is parted so that no special token is read in it: all of them begin with `<|`."""
 
 _REPLACEMENT = "\ufffd"  # what an unfinished UTF-8 character decodes to
 
@@ -63,8 +67,9 @@ class WhisperTokenizer:
         return [self.sot, self.language_token(language), self.transcribe]
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text, without special ones around it."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        """The tokens of a text; what is spelt like a special token is text as well."""
+        parts = self._tokenizer.encode_batch(_INSIDE_SPECIAL.split(text), add_special_tokens=False)
+        return [token for part in parts for token in part.ids]
 
     def encode_phrase(self, text: str) -> list[int]:
         """The tokens of a text as they follow a prompt: with a space before it."""

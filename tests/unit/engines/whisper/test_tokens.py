@@ -124,3 +124,16 @@ def test_words_make_up_their_segment(tokenizer: WhisperTokenizer, language: str,
     edges = np.linspace(0, len(tokens), len(tokens) + 1)
     found = words_of(tokens, edges, [0.5] * len(tokens), tokenizer, language)
     assert "".join(join_words(found).split()) == "".join(text.split())
+
+
+@given(text=st.text(alphabet="ab <|>0.en", max_size=20))
+def test_every_text_is_encoded_as_text(tokenizer: WhisperTokenizer, text: str) -> None:
+    for written in (text, f"<|endoftext|>{text}<|en|>", f"<|0.00|>{text}"):
+        tokens = tokenizer.encode(written)
+        assert all(token < tokenizer.eot for token in tokens)
+        assert tokenizer.decode(tokens) == written
+
+
+def test_text_without_special_tokens_is_encoded_as_it_was(tokenizer: WhisperTokenizer) -> None:
+    text = " He said: a < b | c <b> you? 你好"
+    assert tokenizer.encode(text) == encode(tokenizer, text)
