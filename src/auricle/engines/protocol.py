@@ -58,6 +58,8 @@ class DecodeOptions:
     language so far, which detection overrules only when it is sure. `temperature` None means
     the engine's own policy. `words` asks for word times. `context_bias` are words and phrases to
     expect; an engine that has `EngineInfo.context_bias` spells them as they are given.
+    `previous_text` is what was said before, or might have been: the end of it counts. Whisper alone
+    looks at it.
 
     With a `given_text` there is nothing to decode: the utterance is known to say that, and the
     hypothesis tells its language and when it was said. An empty one asks for the language alone.
@@ -69,6 +71,7 @@ class DecodeOptions:
     temperature: float | None = None
     words: bool = False
     context_bias: tuple[str, ...] = ()
+    previous_text: str = ""
     given_text: str | None = None
 
 
@@ -79,7 +82,8 @@ class Hypothesis:
     `end_s` is how far the hypothesis reaches: what lies behind it was not transcribed and may
     be submitted again (equal to the utterance's duration when all was heard). `language` and
     `language_probability` (0..1) say what it was decoded as. `no_speech_probability` is 0..1.
-    `is_language_left` says that another language is spoken behind `end_s`.
+    `is_language_left` says that another language is spoken behind `end_s`, `is_doubted` that the
+    first text found was not believed.
     """
 
     segments: tuple[Segment, ...]
@@ -89,6 +93,7 @@ class Hypothesis:
     end_s: float
     n_tokens: int = 0
     is_language_left: bool = False
+    is_doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

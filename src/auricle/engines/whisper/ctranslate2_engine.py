@@ -21,6 +21,7 @@ from auricle.engines.protocol import (
     Utterance,
 )
 from auricle.engines.whisper.decoding.given_text import MAX_TEXT_TOKENS
+from auricle.engines.whisper.decoding.previous_text import previous_tokens
 from auricle.engines.whisper.policy import DecodePolicy, is_loop, loop_start
 from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
 from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S, WhisperTokenizer
@@ -129,23 +130,28 @@ class CTranslate2Whisper:
         if options.given_text is not None:
             given = self._given(options.given_text, encoded)
             return self._hypothesis(given, language, probability, duration_s, options)
+        prompt = self._tokenizer.prompt(language)
+        previous = previous_tokens(options, language, self._tokenizer)
         results: list[_Decoded] = []
         for search in self._searches(options.temperature):
-            result = self._generate(encoded, language, duration_s, search)
+            before = [] if results else previous
+            result = self._generate(encoded, [*before, *prompt], duration_s, search)
             results.append(result)
             if self._policy.is_silence(result.no_speech_probability, result.mean_logprob):
                 return Hypothesis(
                     (), language, probability, result.no_speech_probability, duration_s
                 )
             if self._believes(result):
-                return self._hypothesis(result, language, probability, duration_s, options)
+                heard = self._hypothesis(result, language, probability, duration_s, options)
+                return replace(heard, is_doubted=len(results) > 1)
         ending = [
             result for result in results if not is_loop(self._tokenizer.text_tokens(result.tokens))
         ]
         best = max(ending or results, key=lambda result: result.mean_logprob)
-        return self._hypothesis(
+        heard = self._hypothesis(
             best.without_loop(self._tokenizer), language, probability, duration_s, options
         )
+        return replace(heard, is_doubted=True)
 
     def _given(self, text: str, encoded: ctranslate2.StorageView) -> _Decoded:
         """A text that is not decoded but known; without tokens where it is too long to place."""
@@ -192,15 +198,14 @@ class CTranslate2Whisper:
     def _generate(
         self,
         features: ctranslate2.StorageView,
-        language: str,
+        prompt: Sequence[int],
         duration_s: float,
         search: _Search,
     ) -> _Decoded:
-        prompt = self._tokenizer.prompt(language)
         sampled = search.temperature > 0
         result = self._model.generate(
             features,
-            [prompt],
+            [list(prompt)],
             beam_size=search.beam_size,
             sampling_topk=0 if sampled else 1,
             sampling_temperature=search.temperature if sampled else 1.0,

@@ -337,6 +337,7 @@ class OpenVinoWhisper:
             end_s if segments else duration_s,
             len(tokens),
             is_language_left=live.language_ends_s is not None,
+            is_doubted=result.is_doubted,
         )
 
     def _words(

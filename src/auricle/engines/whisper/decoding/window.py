@@ -15,6 +15,7 @@ from auricle.engines.whisper.decoding.beam import BeamSearch, Biased
 from auricle.engines.whisper.decoding.context import FULL_CONTEXT_S, Attempt, ContextPolicy
 from auricle.engines.whisper.decoding.greedy import GreedySearch
 from auricle.engines.whisper.decoding.languages import probabilities_of
+from auricle.engines.whisper.decoding.previous_text import previous_tokens
 from auricle.engines.whisper.decoding.rules import (
     LogitRow,
     LogitRule,
@@ -87,13 +88,17 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """What was heard. `context` is the encoded window, valid until `close`."""
+    """What was heard. `context` is the encoded window, valid until `close`.
+
+    `is_doubted` says that the first attempt was not believed.
+    """
 
     decoded: Decoded
     language: str
     language_probability: float
     no_speech_probability: float
     context: CrossState
+    is_doubted: bool
 
 
 class WindowDecoding:
@@ -168,14 +173,28 @@ class WindowDecoding:
             if not self._language:
                 if not self.hears_language(logits):
                     return None
-                rest = self._vocabulary.tokenizer.prompt(self._language)[1:]
-                if rest:
-                    self._prompt = rest
+                self._prompt = self._rest_of_prompt(self._row)
+                if self._prompt:
                     return None
             self._search = self._begin_search(self._row)
             self._row = None
         decoded = self._search.advance(logits)
         return None if decoded is None else self._conclude(self._search, decoded)
+
+    def _rest_of_prompt(self, row: int) -> list[int]:
+        """What the first attempt is fed next; nothing if the first token is all of the prompt.
+
+        A text before goes into a row of its own: language and silence are heard without it.
+        """
+        tokenizer = self._vocabulary.tokenizer
+        prompt = tokenizer.prompt(self._language)
+        previous = previous_tokens(self._options, self._language, tokenizer)
+        if not previous:
+            return prompt[1:]
+        assert self._state is not None
+        self._kernel.leave(row)
+        self._row = self._kernel.join(self._state)
+        return [*previous, *prompt]
 
     def hears_language(self, logits: Mapping[int, LogitRow]) -> bool:
         """Take the logits after the first token; False when the window must be encoded again."""
@@ -343,4 +362,5 @@ class WindowDecoding:
             self._language_probability,
             self._no_speech_probability,
             self._state,
+            is_doubted=not all(map(self._believes, self._results)),
         )
