@@ -24,7 +24,12 @@ _PACKAGES = (
     "sherpa-onnx",
     "whisper-normalizer",
 )
-_SETTINGS_OF_INTEREST = ("AURICLE_BEAM_SIZE", "AURICLE_MODEL", "AURICLE_WORKERS")
+_SETTINGS_OF_INTEREST = (
+    "AURICLE_BEAM_SIZE",
+    "AURICLE_CONDITION_ON_PREVIOUS_TEXT",
+    "AURICLE_MODEL",
+    "AURICLE_WORKERS",
+)
 
 
 class Recorder:

@@ -12,9 +12,9 @@ from typing import Self
 from auricle.audio.decode import DecodeLimits
 from auricle.diarization.crew import DiarizerCrew
 from auricle.engines.protocol import Ticket
-from auricle.errors import NotSupported, UnknownModel
+from auricle.errors import InvalidRequest, NotSupported, UnknownModel
 from auricle.frontend.pool import Block, FrontEndPool, RecordingEnd
-from auricle.pipeline.options import TranscribeOptions
+from auricle.pipeline.options import MAX_PROMPT_CHARACTERS, TranscribeOptions
 from auricle.pipeline.speakers import SpeakerListener, learn_voice, with_speakers
 from auricle.pipeline.spelling import with_spelling
 from auricle.scheduling.backlog import Backlog
@@ -104,6 +104,8 @@ class Runtime:
                 f"context_bias: model {model.row.id} cannot be told what to expect",
                 param="context_bias",
             )
+        if options.prompt:
+            _check_prompt(options.prompt, model)
         transcribe = partial(self._with_speakers if options.diarize else _spelt, model)
         blocks = self._backlog.meter(self._front_end.read(recording))
         async with aclosing(blocks), aclosing(transcribe(blocks, options, ticket)) as events:
@@ -131,6 +133,24 @@ class Runtime:
         ):
             async for event in with_speakers(events, listener, known, options.granularity):
                 yield event
+
+
+def _check_prompt(prompt: str, model: ServedModel) -> None:
+    """Refuse what the model cannot be told.
+
+    Raises:
+        NotSupported: it takes no prompt.
+        InvalidRequest: the prompt is too long, or no text.
+    """
+    if not model.previous_text:
+        raise NotSupported(f"prompt: model {model.row.id} takes none", param="prompt")
+    if len(prompt) > MAX_PROMPT_CHARACTERS:
+        raise InvalidRequest(
+            f"prompt has {len(prompt)} characters, more than {MAX_PROMPT_CHARACTERS}",
+            param="prompt",
+        )
+    if any("\ud800" <= character <= "\udfff" for character in prompt):
+        raise InvalidRequest("prompt holds bytes that are no UTF-8 text", param="prompt")
 
 
 def _spelt(

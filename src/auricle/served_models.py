@@ -89,6 +89,7 @@ class ServedModel:
     languages: frozenset[str]
     word_times: bool
     context_bias: bool
+    previous_text: bool
     is_ready: Callable[[], bool]
 
     def card(self, name: str) -> ModelCard:
@@ -232,9 +233,20 @@ class ServedModels:
         elif row.id in self._schedulers:
             info = self._schedulers[row.id].info
             word_times, context_bias = info.word_times, info.context_bias
-        transcriber = Transcriber(submit, max_in_flight=slots + EXTRA_WINDOWS_IN_FLIGHT)
+        previous_text = row.kind == "whisper"
+        transcriber = Transcriber(
+            submit,
+            max_in_flight=slots + EXTRA_WINDOWS_IN_FLIGHT,
+            condition_on_previous_text=previous_text and self._settings.condition_on_previous_text,
+        )
         return ServedModel(
-            row, transcriber, frozenset(languages), word_times, context_bias, is_ready
+            row,
+            transcriber,
+            frozenset(languages),
+            word_times=word_times,
+            context_bias=context_bias,
+            previous_text=previous_text,
+            is_ready=is_ready,
         )
 
     def _engine(self, row: ModelRow) -> tuple[Submit, int, Sequence[str], Callable[[], bool]]:

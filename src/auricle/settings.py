@@ -167,6 +167,11 @@ class Settings(BaseModel):
         le=16,
         description="Beam width; 1 is greedy, faster; unset: 3 (`openvino`), 5 (`ctranslate2`).",
     )
+    condition_on_previous_text: bool = Field(
+        False,
+        description="Tell Whisper what was said before each window of a recording. Windows of a "
+        "recording then wait for each other, and errors may be handed on.",
+    )
     cache_dir: Path = Field(
         default_factory=_default_cache_dir, description="Where model weights are kept."
     )

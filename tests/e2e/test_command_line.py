@@ -1,6 +1,7 @@
 """`auricle transcribe`: on this machine and by a server, in every format."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,27 @@ def test_on_this_machine() -> None:
     assert ended.returncode == 0, ended.stderr
     assert normalize_basic(ended.stdout) == ASK_NOT.words
     assert ended.stdout.endswith("\n")
+
+
+def test_a_prompt_is_gone_on_with() -> None:
+    prompt = "hello world this is all in small letters and without any marks so it goes on and on"
+    ended = run("--workers", "1", "--prompt", prompt, str(JFK.path), decoders="1")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("and so my fellow americans ask not")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ("x" * 1001, "prompt has 1001 characters, more than 1000"),
+        (os.fsdecode(b"Zo\xff"), "prompt holds bytes that are no UTF-8 text"),
+    ],
+    ids=["long", "bytes"],
+)
+def test_a_prompt_that_is_none_is_refused(prompt: str, message: str) -> None:
+    ended = run("--workers", "1", "--prompt", prompt, str(ASK_NOT.path), decoders="1")
+    assert ended.returncode == 1
+    assert message in ended.stderr
 
 
 def test_speakers_are_named(transcribe: Transcribe) -> None:

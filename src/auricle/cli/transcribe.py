@@ -51,6 +51,13 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="a word or phrase to expect, spelt as it is to be written; may be given again",
     )
     parser.add_argument(
+        "--prompt",
+        default="",
+        metavar="TEXT",
+        help="a text that might stand before the recording; its names, spelling and style are "
+        "taken up (Whisper, without a server)",
+    )
+    parser.add_argument(
         "--output-dir", type=Path, help="write each transcript to a file in this folder"
     )
     parser.add_argument(
@@ -58,7 +65,9 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="URL",
         help="let this server do it (default: $AURICLE_URL if set; its key: $AURICLE_API_KEY)",
     )
-    add_setting_flags(parser, "model", "workers", "engine", "beam_size")
+    add_setting_flags(
+        parser, "model", "workers", "engine", "beam_size", "condition_on_previous_text"
+    )
     parser.set_defaults(run=run)
 
 
@@ -73,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         granularity="word" if arguments.words else "segment",
         diarize=arguments.diarize,
         context_bias=tuple(arguments.bias),
+        prompt=arguments.prompt,
     )
     return asyncio.run(_run(arguments, settings, options))
 
@@ -102,7 +112,9 @@ async def _transcriber(
 ) -> AsyncIterator[Transcribe]:
     remote = RemoteServer.configured(arguments.server, arguments.setting_model)
     if remote is not None:
-        for name in ("workers", "engine", "beam_size"):
+        if arguments.prompt:
+            raise SettingsError("--prompt: a server's API has no field for it", param="prompt")
+        for name in ("workers", "engine", "beam_size", "condition_on_previous_text"):
             if getattr(arguments, f"setting_{name}") is not None:
                 flag = f"--{name.replace('_', '-')}"
                 raise SettingsError(f"{flag} is the server's own choice", param=name)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+MAX_PROMPT_CHARACTERS = 1000
+"""Of a prompt; models look at the last 220 tokens."""
+
 Granularity = Literal["segment", "word"]
 """What a time is given for."""
 
@@ -26,7 +29,8 @@ class TranscribeOptions:
     `SegmentCompleted`; with `word` their segments hold words. With `diarize` too: each is of one
     speaker, and all of them come at the end. Speakers who sound like one of the
     `speaker_references` have that name. `context_bias` are words and phrases to expect, spelt as
-    they are to be written.
+    they are to be written. `prompt` is a text that might stand before the recording, up to
+    `MAX_PROMPT_CHARACTERS` long: it tells the model of names, spelling and style.
     """
 
     model: str | None = None
@@ -36,3 +40,4 @@ class TranscribeOptions:
     diarize: bool = False
     speaker_references: tuple[SpeakerReference, ...] = ()
     context_bias: tuple[str, ...] = ()
+    prompt: str = ""

@@ -24,6 +24,7 @@ from auricle.pipeline.assembly import TranscriptAssembly
 from auricle.pipeline.heard import Heard, Said
 from auricle.pipeline.in_order import in_order
 from auricle.pipeline.options import TranscribeOptions
+from auricle.pipeline.previous_text import PreviousText
 from auricle.pipeline.sentence_joins import SentenceJoins
 from auricle.pipeline.windows import Window, WindowOptions, WindowPacker
 from auricle.transcript.events import Completed, TranscriptEvent
@@ -41,6 +42,7 @@ MIN_PROGRESS_S = 1.0
 class _Recording:
     """What is learnt about the recording on the way. Owner: one transcription."""
 
+    previous_text: PreviousText
     end: RecordingEnd | None = None
     hint: str | None = None
     hint_known: asyncio.Event = field(default_factory=asyncio.Event)
@@ -64,6 +66,7 @@ class Transcriber:
         max_in_flight: int,
         window_options: WindowOptions | None = None,
         segmenter_options: SegmenterOptions | None = None,
+        condition_on_previous_text: bool = False,
     ) -> None:
         """Configure.
 
@@ -72,9 +75,12 @@ class Transcriber:
             max_in_flight: windows of one recording that are with the engine at once.
             window_options: how utterances are packed; default: `WindowOptions()`.
             segmenter_options: how speech is cut; default: `SPEECH`.
+            condition_on_previous_text: whether a window is told of the text before it; then one
+                window of a recording is with the engine at once.
         """
         self._submit = submit
-        self._max_in_flight = max_in_flight
+        self._max_in_flight = 1 if condition_on_previous_text else max_in_flight
+        self._condition_on_previous_text = condition_on_previous_text
         self._window_options = window_options or WindowOptions()
         self._segmenter_options = segmenter_options or SPEECH
 
@@ -90,7 +96,8 @@ class Transcriber:
             AuricleError: what reading the recording raised, or EngineFailed.
         """
         started_s = time.monotonic()
-        recording = _Recording()
+        keeps_heard = self._condition_on_previous_text
+        recording = _Recording(PreviousText(options.prompt, keeps_heard=keeps_heard))
         assembly = TranscriptAssembly(
             announce_language=options.language is None,
             granularity=options.granularity,
@@ -186,6 +193,7 @@ class Transcriber:
             temperature=options.temperature,
             words=options.granularity is not None,
             context_bias=options.context_bias,
+            previous_text=recording.previous_text.before(window, hint),
         )
         started_s = time.monotonic()
         utterance = Utterance(window.waveform, window.speech_s)
@@ -200,6 +208,7 @@ class Transcriber:
                     recording.queue_s += event.queue_s
                     recording.inference_s += time.monotonic() - started_s - event.queue_s
                     hypothesis = event.hypothesis
+                    recording.previous_text.note(window, hypothesis)
                     if hypothesis.segments:
                         recording.note_language(hypothesis.language)
                     yield Heard(window, hypothesis)
