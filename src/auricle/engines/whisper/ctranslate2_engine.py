@@ -203,6 +203,7 @@ class CTranslate2Whisper:
         search: _Search,
     ) -> _Decoded:
         sampled = search.temperature > 0
+        cap = self._policy.token_cap(duration_s)
         result = self._model.generate(
             features,
             [list(prompt)],
@@ -211,7 +212,7 @@ class CTranslate2Whisper:
             sampling_temperature=search.temperature if sampled else 1.0,
             repetition_penalty=search.repetition_penalty,
             no_repeat_ngram_size=search.no_repeat_ngram_size,
-            max_length=len(prompt) + self._policy.token_cap(duration_s),
+            max_length=max(2 * cap, len(prompt) + cap),  # it gives a text half of it at most
             return_scores=True,
             return_no_speech_prob=True,
         )[0]

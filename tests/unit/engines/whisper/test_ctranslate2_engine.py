@@ -1,6 +1,7 @@
 """The engine on real weights and real speech."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,3 +90,12 @@ def test_a_cancelled_utterance_is_not_decoded(engine: CTranslate2Whisper, jfk: W
     engine.join(1, Utterance(jfk), DecodeOptions())
     engine.cancel(1)
     assert engine.step() == []
+
+
+def test_a_text_may_have_as_many_tokens_as_the_policy_says(
+    whisper_base: Path, jfk: Waveform
+) -> None:
+    engine = CTranslate2Whisper(whisper_base, DecodePolicy(max_tokens=40))
+    assert decode(engine, jfk).n_tokens > 20
+    assert text(decode(engine, jfk)).endswith("what you can do for your country.")
+    engine.close()
