@@ -189,7 +189,8 @@ class ServedModels:
         if row == self._rows[0] or row == self._companion or not row.languages:
             self._schedulers[row.id] = make()
             return
-        n_bytes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+        loaded = row.wanted(path.name for path in folder.iterdir() if path.is_file())
+        n_bytes = sum((folder / name).stat().st_size for name in loaded)
         self._on_demand[row.id] = OnDemand(row.id, n_bytes, make, self._shelf)
 
     def _n_workers(self, row: ModelRow) -> int:

@@ -1,16 +1,31 @@
 """Which models a server has, where they run, and what is refused before anything starts."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from auricle import served_models
 from auricle.errors import SettingsError
 from auricle.served_models import ServedModels, Weights
 from auricle.settings import Settings, load
 
 MINI, SMALL = "voxtral-mini-3b-2507", "voxtral-small-24b-2507"
 URL = "http://127.0.0.1:9"
+BOTH_LAYOUTS = """
+[[models]]
+id = "both"
+engine = "transformers"
+kind = "voxtral"
+name = "Both"
+description = "A folder with the same weights in both layouts."
+created = 1
+owned_by = "me"
+languages = ["en"]
+size = "tiny"
+folder = "{folder}"
+"""
 
 
 def settings_of(**values: Any) -> Settings:
@@ -69,3 +84,21 @@ def test_voxtral_alone_brings_a_companion_that_nobody_can_ask_for() -> None:
 def test_a_missing_extra_says_so() -> None:
     with pytest.raises(SettingsError, match=r"pip install auricle\[voxtral\]"):
         Weights(settings_of(models=(MINI,), engine="transformers"))
+
+
+def test_a_folder_of_both_layouts_counts_what_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served_models, "_check_extra", lambda rows: None)
+    sizes = {"config.json": 3, "tekken.json": 50, "params.json": 7, "notes.txt": 900}
+    sizes |= {f"model-0000{n}-of-00002.safetensors": 1000 * n for n in (1, 2)}
+    sizes |= {"consolidated.safetensors": 3000}
+    folder = tmp_path / "both"
+    folder.mkdir()
+    for name, size in sizes.items():
+        (folder / name).write_bytes(bytes(size))
+    table = tmp_path / "models.toml"
+    table.write_text(BOTH_LAYOUTS.format(folder=folder))
+    settings = settings_of(models=("both",), model_table=table)
+    served = ServedModels(settings, Weights(settings))
+    assert served._on_demand["both"].n_bytes == 3 + 50 + 1000 + 2000
