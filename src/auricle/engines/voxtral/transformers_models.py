@@ -83,22 +83,33 @@ class VoxtralClass(Protocol):
         ...
 
 
-class OfflineVoxtral:
+class _Checkpoint:
+    """A checkpoint of the class `_model_class` on its device, ready to be asked."""
+
+    _model_class: Any
+    _processor_class: Any
+
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+        self._device = device
+        model = self._model_class.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        self._model = model.to(device).eval()
+        self._processor = self._processor_class.from_pretrained(folder, local_files_only=True)
+        self.tokenizer = self._processor.tokenizer
+        ends = self._model.generation_config.eos_token_id
+        self.ends: frozenset[int] = frozenset(ends if isinstance(ends, list) else [ends])
+
+
+class OfflineVoxtral(_Checkpoint):
     """The class of Voxtral-Mini-3B-2507: all audio is in the prompt, padded to 30 s."""
 
+    _model_class = VoxtralForConditionalGeneration
+    _processor_class = VoxtralProcessor
     ends_by_itself = True
 
     def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
         """Load the checkpoint."""
+        super().__init__(folder, device, dtype)
         self._sizes = VoxtralModel(folder.name, ())
-        self._device = device
-        model = VoxtralForConditionalGeneration.from_pretrained(
-            folder, dtype=dtype, local_files_only=True
-        )
-        self._model = model.to(device).eval()
-        self._processor = VoxtralProcessor.from_pretrained(folder, local_files_only=True)
-        self.tokenizer = self._processor.tokenizer
-        self.ends = _ends(self._model)
 
     def prompt(self, utterance: Utterance, options: DecodeOptions) -> Hashable:
         """See `VoxtralClass`."""
@@ -133,7 +144,7 @@ class OfflineVoxtral:
         return output.logits[:, -1]
 
 
-class RealtimeVoxtral:
+class RealtimeVoxtral(_Checkpoint):
     """The class of Voxtral-Mini-4B-Realtime-2602: each token carries 80 ms of the audio.
 
     Its prompt is the same for every utterance, and its encoder looks back only: audio of any
@@ -141,18 +152,13 @@ class RealtimeVoxtral:
     transformers' own `forward` encodes the audio anew with each token; here it is encoded once.
     """
 
+    _model_class = VoxtralRealtimeForConditionalGeneration
+    _processor_class = VoxtralRealtimeProcessor
     ends_by_itself = False
 
     def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
         """Load the checkpoint."""
-        self._device = device
-        model = VoxtralRealtimeForConditionalGeneration.from_pretrained(
-            folder, dtype=dtype, local_files_only=True
-        )
-        self._model = model.to(device).eval()
-        self._processor = VoxtralRealtimeProcessor.from_pretrained(folder, local_files_only=True)
-        self.tokenizer = self._processor.tokenizer
-        self.ends = _ends(self._model)
+        super().__init__(folder, device, dtype)
         delay = torch.full((1,), self._processor.num_delay_tokens, device=device, dtype=dtype)
         with torch.inference_mode():
             self._delay = self._model.model.time_embedding(delay)[None]
@@ -219,8 +225,3 @@ def load(folder: Path, device: torch.device) -> VoxtralClass:
         raise EngineFailed(f"the engine transformers runs {known} checkpoints, not {kind}")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     return CLASSES[kind](folder, device, dtype)
-
-
-def _ends(model: Any) -> frozenset[int]:
-    ends = model.generation_config.eos_token_id
-    return frozenset(ends if isinstance(ends, list) else [ends])
