@@ -35,7 +35,11 @@ CONTRACT := tests/contract
 NODE_SDK := $(CONTRACT)/node/node_modules/.package-lock.json
 WEB_MODULES := web/node_modules/.package-lock.json
 
-sdks: .venvs/mistralai-1/.installed .venvs/mistralai-2/.installed $(NODE_SDK) $(WEB_MODULES) ## what tests need beyond Python's packages
+TRANSFORMERS := .venvs/transformers
+TORCH := torch==2.13.0
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+sdks: .venvs/mistralai-1/.installed .venvs/mistralai-2/.installed $(TRANSFORMERS)/.installed $(NODE_SDK) $(WEB_MODULES) ## what tests need beyond Python's packages
 
 .venvs/mistralai-%/.installed: $(CONTRACT)/requirements-mistralai-%.txt
 	$(PYTHON) -m venv .venvs/mistralai-$*
@@ -50,18 +54,24 @@ $(WEB_MODULES): web/package-lock.json
 	@if command -v npm > /dev/null; then npm --prefix web ci; \
 	else echo "npm is missing: the tests of the playground's source will be skipped"; fi
 
+# The extra `voxtral` on top of $(VENV), which stays without it. torch comes from the index of its builds for
+# processors: PyPI's builds for Linux bring CUDA, several GB.
+$(TRANSFORMERS)/.installed: tests/voxtral/requirements-transformers.txt $(VENV)/.installed-dev
+	$(PYTHON) -m venv $(TRANSFORMERS)
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		> "$$($(TRANSFORMERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/auricle_venv.pth"
+	@if $(TRANSFORMERS)/bin/python -m pip --disable-pip-version-check -q install --retries 2 --no-deps --index-url $(TORCH_INDEX) $(TORCH); \
+	then $(TRANSFORMERS)/bin/python -m pip --disable-pip-version-check -q install --no-deps -r $< && touch $@; \
+	else echo "$(TORCH) is not to be had from $(TORCH_INDEX): the tests of the engine transformers will be skipped"; fi
+
 .venvs/vllm/.installed: tests/voxtral/requirements.txt
 	$(PYTHON) -m venv .venvs/vllm
 	.venvs/vllm/bin/python -m pip --disable-pip-version-check -q install -r $<
-	@# Built for another torch, and not needed: vLLM and transformers run without them.
+	@# Built for another torch, and not needed: vLLM runs without them.
 	.venvs/vllm/bin/python -m pip --disable-pip-version-check -q uninstall -y torchaudio torchvision torchcodec
 	touch $@
 
-.venvs/tiny-voxtral/.made: .venvs/vllm/.installed $(wildcard tools/tiny_voxtral/*.py)
-	HF_HUB_OFFLINE=1 .venvs/vllm/bin/python -m tools.tiny_voxtral .venvs/tiny-voxtral
-	touch $@
-
-voxtral-setup: .venvs/tiny-voxtral/.made ## vLLM for the processor (3.6 GB) and tiny checkpoints
+voxtral-setup: .venvs/vllm/.installed ## vLLM for the processor (3.6 GB)
 
 web: $(WEB_MODULES) ## build the playground into src/auricle/server/playground (needs npm)
 	npm --prefix web run build
@@ -117,6 +127,8 @@ lock: ## refresh the lock files (needs uv)
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --group supply -o requirements-supply.lock
 	for major in 1 2; do (cd $(CONTRACT) && uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header requirements-mistralai-$$major.in -o requirements-mistralai-$$major.txt); done
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock \
+		tests/voxtral/requirements-transformers.in -o tests/voxtral/requirements-transformers.txt
 	npm --prefix $(CONTRACT)/node install --package-lock-only
 	npm --prefix web install --package-lock-only
 

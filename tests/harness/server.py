@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -41,11 +42,14 @@ def environment(**settings: str) -> dict[str, str]:
 class Server:
     """A running server. Owner: whoever started it, who must `stop` it or `kill` it."""
 
-    def __init__(self, log: Path, **settings: str) -> None:
+    def __init__(
+        self, log: Path, command: Sequence[str | Path] = (AURICLE,), **settings: str
+    ) -> None:
         """Start it and wait until it has proved an inference.
 
         Args:
             log: file for all it prints.
+            command: runs Auricle's command line.
             settings: as in `environment`; a key is configured and the port is free.
 
         Raises:
@@ -54,7 +58,7 @@ class Server:
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [AURICLE, "serve"],
+                [*command, "serve"],
                 env=environment(**{"api_keys": f"tester={KEY}", "port": "0", **settings}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

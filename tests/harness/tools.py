@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chromium import find_chromium
 from contract.sdk import NODE_MODULES, ROOT, python_of
-from harness import vllm
+from harness import transformers, vllm
 
 MAKE_SDKS = "run `make sdks`"
 WEB_MODULES = ROOT / "web" / "node_modules" / ".package-lock.json"
@@ -19,6 +19,7 @@ _TOOLS: dict[str, tuple[Callable[[], object], str]] = {
     "node": (lambda: shutil.which("node"), "install node and npm"),
     "node-sdk": (NODE_MODULES.exists, f"install node and npm, then {MAKE_SDKS}"),
     "web-modules": (WEB_MODULES.exists, f"install node and npm, then {MAKE_SDKS}"),
+    "transformers": (transformers.is_installed, MAKE_SDKS),
     "vllm": (vllm.is_installed, "run `make voxtral-setup`"),
     "procfs": (Path("/proc/self/stat").exists, "it is a part of Linux"),
 }

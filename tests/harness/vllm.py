@@ -12,7 +12,6 @@ from harness.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 VLLM_PYTHON = ROOT / ".venvs" / "vllm" / "bin" / "python"
-CHECKPOINTS = ROOT / ".venvs" / "tiny-voxtral"
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "OMP_NUM_THREADS": "1",
@@ -29,7 +28,7 @@ KEY = "key-of-the-upstream"
 
 def is_installed() -> bool:
     """Whether `make voxtral-setup` was run."""
-    return VLLM_PYTHON.exists() and (CHECKPOINTS / "mini" / "params.json").exists()
+    return (VLLM_PYTHON.parents[1] / ".installed").exists()
 
 
 class Vllm:
@@ -37,12 +36,12 @@ class Vllm:
 
     Args:
         log: file for all it prints.
-        checkpoint: `mini` or `realtime`.
+        checkpoint: folder of what it serves.
         name: what it calls the model.
         port: where it listens; 0 finds a free port.
     """
 
-    def __init__(self, log: Path, checkpoint: str, name: str, port: int = 0) -> None:
+    def __init__(self, log: Path, checkpoint: Path, name: str, port: int = 0) -> None:
         self._log = log
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -52,7 +51,7 @@ class Vllm:
             "vllm.entrypoints.openai.api_server",
             *OPTIONS,
         ]
-        command += ["--port", str(self.port), "--model", CHECKPOINTS / checkpoint]
+        command += ["--port", str(self.port), "--model", checkpoint]
         command += ["--served-model-name", name, "--api-key", KEY]
         with log.open("wb") as output:
             self._process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Texts by plain `generate` of transformers, in the environment of vLLM: what others must equal.
+"""Texts by plain `generate` of transformers alone: what others must equal.
 
 python plain_generate.py CHECKPOINT A.wav … -> one JSON text a line
 """

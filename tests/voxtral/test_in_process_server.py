@@ -1,6 +1,5 @@
 """An official SDK in front of Auricle with Voxtral in process, both classes in one server."""
 
-import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from contract.sdk import KINDS, Driver, Sdk, upload
-from harness.long_recording import say_repeatedly
 from harness.server import Server
-from harness.speech import ASK_NOT, JFK
+from harness.speech import ASK_NOT
 from harness.sse import Stream
 from harness.transcribe import post
-from harness.vllm import CHECKPOINTS, ENVIRONMENT
-from voxtral.conftest import TextsOf, joined, windows_of
+from harness.transformers import OFFLINE, PYTHON
+from voxtral.conftest import GOLDEN_RECORDINGS
 
-WITH_TORCH = Path(__file__).with_name("with_torch")
+pytestmark = pytest.mark.needs("transformers")
+
 ROW = """
 [[models]]
 id = "tiny-{checkpoint}"
@@ -34,20 +33,20 @@ KIND_OF = {"mini": "voxtral", "realtime": "voxtral-realtime"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("in-process")
     table = folder / "models.toml"
     rows = [
-        ROW.format(checkpoint=checkpoint, kind=kind, folder=CHECKPOINTS / checkpoint)
+        ROW.format(checkpoint=checkpoint, kind=kind, folder=checkpoints / checkpoint)
         for checkpoint, kind in KIND_OF.items()
     ]
     table.write_text("".join(rows))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(WITH_TORCH))
-        for name, value in ENVIRONMENT.items():
+        for name, value in OFFLINE.items():
             patch.setenv(name, value)
         running = Server(
             folder / "log",
+            command=(PYTHON, "-m", "auricle.cli"),
             models="tiny-mini,tiny-realtime",
             model_table=str(table),
             workers="1",
@@ -65,21 +64,13 @@ def sdk(server: Server) -> Iterator[Sdk]:
     driver.close()
 
 
-@pytest.fixture(scope="module")
-def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Half a minute of speech and more: several windows."""
-    return say_repeatedly(JFK, 4, tmp_path_factory.mktemp("long") / "long.wav")
-
-
 @pytest.mark.parametrize("checkpoint", KIND_OF)
 def test_texts_streams_and_usage(
-    sdk: Sdk, server: Server, long: Path, plain_texts: TextsOf, checkpoint: str
+    sdk: Sdk, server: Server, half_a_minute: Path, checkpoint: str
 ) -> None:
-    model = f"tiny-{checkpoint}"
-    windows = [asyncio.run(windows_of(recording)) for recording in (ASK_NOT.path, long)]
-    assert len(windows[-1]) > 1
-    texts = iter(plain_texts([each for of_one in windows for each in of_one], checkpoint))
-    short_text, long_text = [joined([next(texts) for _ in of_one]) for of_one in windows]
+    model, long = f"tiny-{checkpoint}", half_a_minute
+    known = GOLDEN_RECORDINGS[checkpoint]
+    short_text, long_text = known["ask_not"], known["long"]
 
     answer = sdk.complete(model=model, file=upload(ASK_NOT.path), timestamp_granularities=["word"])
     assert answer["text"] == short_text
@@ -94,17 +85,18 @@ def test_texts_streams_and_usage(
     assert all(deltas)
     assert len(deltas) > len(long_text.split()) / 2
 
-    with server.client() as client, ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda path: post(client, path, model=model), [long] * 4))
-    assert {answer.json()["text"] for answer in answers} == {long_text}
+    together = {ASK_NOT.path: short_text, long: long_text}
+    with server.client() as client, ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda path: post(client, path, model=model), together))
+    assert [answer.json()["text"] for answer in answers] == list(together.values())
 
 
 @pytest.mark.parametrize("checkpoint", KIND_OF)
-def test_whoever_leaves_is_forgotten(server: Server, long: Path, checkpoint: str) -> None:
+def test_whoever_leaves_is_forgotten(server: Server, half_a_minute: Path, checkpoint: str) -> None:
     model = f"tiny-{checkpoint}"
     with server.client() as client:
-        expected = post(client, ASK_NOT.path, model=model).json()["text"]
         for _ in range(3):
-            with Stream(client, long, model=model) as stream:
+            with Stream(client, half_a_minute, model=model) as stream:
                 assert stream.read_until("transcription.text.delta")
-        assert post(client, ASK_NOT.path, model=model).json()["text"] == expected
+        answer = post(client, ASK_NOT.path, model=model).json()
+        assert answer["text"] == GOLDEN_RECORDINGS[checkpoint]["ask_not"]

@@ -16,7 +16,9 @@ from harness.sse import Stream
 from harness.transcribe import post
 from harness.vllm import KEY, Vllm
 from harness.waiting import eventually
-from voxtral.conftest import MINI, NAME, TextsOf, joined, windows_of
+from voxtral.conftest import IN_FRONT_OF_VLLM, MINI, NAME, TextsOf, joined, windows_of
+
+pytestmark = IN_FRONT_OF_VLLM
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +104,7 @@ def test_a_killed_server_is_done_without_and_taken_back(
     vllms: list[Vllm],
     expected: dict[Path, str],
     long: Path,
+    checkpoints: Path,
     tmp_path: Path,
 ) -> None:
     with voxtral_server.client() as client, ThreadPoolExecutor(6) as pool:
@@ -111,7 +114,7 @@ def test_a_killed_server_is_done_without_and_taken_back(
         assert {answer.result().json()["text"] for answer in answers} == {expected[long]}
         eventually(lambda: upstreams(client) == 1)
         assert post(client, JFK.path, model=MINI).json()["text"] == expected[JFK.path]
-        again = Vllm(tmp_path / "log", "mini", NAME, port=vllms[0].port)
+        again = Vllm(tmp_path / "log", checkpoints / "mini", NAME, port=vllms[0].port)
         vllms.append(again)  # the fixture ends it
         again.await_ready()
         eventually(lambda: upstreams(client) == 2)

@@ -1,6 +1,7 @@
 """The realtime class on vLLM, given whole windows: it never ends by itself."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,14 +11,17 @@ from auricle.engines.voxtral.vllm_upstream import UpstreamOptions, VllmUpstream
 from harness.media import decode
 from harness.speech import ASK_NOT, JFK
 from harness.vllm import KEY, Vllm
-from voxtral.conftest import TextsOf, joined
+from voxtral.conftest import IN_FRONT_OF_VLLM, TextsOf, joined
+
+pytestmark = IN_FRONT_OF_VLLM
 
 NAME = "mistralai/Voxtral-Mini-4B-Realtime-2602"
 
 
 @pytest.fixture(scope="module")
-def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vllm]:
-    running = Vllm(tmp_path_factory.mktemp("realtime") / "log", "realtime", NAME)
+def vllm(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vllm]:
+    log = tmp_path_factory.mktemp("realtime") / "log"
+    running = Vllm(log, checkpoints / "realtime", NAME)
     try:
         running.await_ready()
         yield running
