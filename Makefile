@@ -82,7 +82,7 @@ test: setup dev sdks ## everything but the long campaigns; missing tools skip th
 test-voxtral: setup dev sdks voxtral-setup ## in front of real vLLM servers on the processor
 	AURICLE_REQUIRE_TOOLS=1 $(BIN)/python -m pytest -m voxtral --timeout 600 tests/voxtral
 
-test-long: setup dev sdks ## soaks and crash campaigns; with vLLM if `make voxtral-setup` was run
+test-long: setup dev sdks voxtral-setup ## soaks and crash campaigns, and `make test-voxtral`
 	$(BIN)/python -m pytest -m "long or voxtral" --timeout 7200
 
 FUZZ_S ?= 3600
