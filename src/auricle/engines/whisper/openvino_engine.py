@@ -36,6 +36,7 @@ from auricle.engines.whisper.encode_queue import SHORT_S, EncodeQueue
 from auricle.engines.whisper.generation_config import GenerationConfig
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.kernel import Encoding, Kernel, KernelLimits
+from auricle.engines.whisper.memory import drop_pages_of, trim_heap
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
 from auricle.engines.whisper.self_check import SELF_CHECK_WINDOWS, self_check
@@ -129,6 +130,9 @@ class OpenVinoWhisper:
         limits = KernelLimits(n_windows, n_rows=2 * n_windows * policy.widest_beam)
         self._kernel = Kernel(weights, graph_options, limits, cache_folder)
         self_check(self._kernel)
+        for read in (folder, cache_folder):
+            if read is not None:
+                drop_pages_of(read)
         self._aligner = Aligner(
             weights, graph_options, self._kernel, self._vocabulary.config.alignment_heads
         )
@@ -293,11 +297,13 @@ class OpenVinoWhisper:
         return ready if self._n_mixed_steps % LONG_EVERY == 0 else short
 
     def _drop(self, key: int) -> None:
+        """Forget an utterance that has its result or was cancelled."""
         live = self._live.pop(key)
         live.decoding.close()
         if live.encoding is not None:
             self._kernel.release(live.encoding.state)
         self._unencoded.discard(key)
+        trim_heap()
 
     def _fail_all(self, error: EngineFailed) -> list[tuple[int, DecodeEvent]]:
         """A fault of the graphs leaves no row that could be trusted."""

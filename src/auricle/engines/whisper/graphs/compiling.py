@@ -15,7 +15,7 @@ from auricle.errors import EngineFailed
 ACTIVATION_GROUP = 64
 """Values of a linear layer's input that share a scale where they are rounded to int8."""
 
-KEPT_KERNELS = 50
+KEPT_KERNELS = 10
 """Compiled kernels that the decoder keeps; each number of rows and windows wants its own. The
 runtime's 5000 are no quicker. The encoder keeps none: hardly two windows are of one length, and
 each length left two megabytes behind (`docs/benchmarks.md`)."""
