@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -137,19 +137,32 @@ class Spool:
 
     async def remove(self) -> None:
         """Delete the file and take no more; safe to call again."""
-        self._pending = bytearray()
-        # In a thread, since removing a large file takes a while. Once begun it is finished,
-        # even if this task is cancelled.
-        await asyncio.to_thread(self._remove)
+        await remove_all([self])
 
-    def _remove(self) -> None:
+    def remove_now(self) -> None:
+        """`remove` for threads: blocks."""
         with self._lock:
+            self._pending = bytearray()
             self._is_removed = True
             descriptor, self._descriptor = self._descriptor, None
             if descriptor is not None:
                 os.close(descriptor)
             if self._path is not None:
                 self._path.unlink(missing_ok=True)
+
+
+async def remove_all(spools: Sequence[Spool]) -> None:
+    """Delete the files of all, also if this task is cancelled before it has begun.
+
+    In a thread, since removing a large file takes a while; what waits for a thread is dropped
+    with the task that awaits it, unless it is shielded.
+    """
+
+    def remove() -> None:
+        for spool in spools:
+            spool.remove_now()
+
+    await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, remove))
 
 
 def sweep(folder: Path | None = None, *, settling_s: float = SETTLING_S) -> int:

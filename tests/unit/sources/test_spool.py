@@ -3,12 +3,14 @@
 import asyncio
 import errno
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from auricle.errors import TooLarge, Unavailable
-from auricle.sources.spool import PREFIX, WRITE_BYTES, Spool, sweep
+from auricle.sources.spool import PREFIX, WRITE_BYTES, Spool, remove_all, sweep
 
 
 async def test_keeps_bytes_in_order_and_leaves_nothing(tmp_path: Path) -> None:
@@ -107,6 +109,25 @@ spool = Spool(10, folder=Path(sys.argv[1]))
 spool.write(b"left")
 os._exit(0)
 """
+
+
+async def test_a_cancelled_removal_leaves_no_file(tmp_path: Path) -> None:
+    """A client that leaves cancels twice: the second time meets the removal on its way."""
+    spools = [Spool(1000, folder=tmp_path) for _ in range(3)]
+    for spool in spools:
+        await spool.flush()
+    loop, is_free = asyncio.get_running_loop(), threading.Event()
+    with ThreadPoolExecutor(1) as one_thread:
+        loop.set_default_executor(one_thread)
+        one_thread.submit(is_free.wait)
+        removal = asyncio.create_task(remove_all(spools))
+        await asyncio.sleep(0)
+        removal.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await removal
+        assert len(list(tmp_path.iterdir())) == 3
+        is_free.set()
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:

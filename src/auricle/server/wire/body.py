@@ -16,6 +16,7 @@ from auricle.server.wire.field_reader import FieldReader, RawField
 from auricle.server.wire.json_body import MAX_OUTLINE_BYTES, JsonReader
 from auricle.server.wire.multipart import MultipartReader
 from auricle.server.wire.urlencoded import UrlencodedReader
+from auricle.sources.spool import remove_all
 
 _WHITESPACE = b" \t\r\n"
 
@@ -66,8 +67,7 @@ async def read_fields(
                 await spool.flush()
             yield fields
         finally:
-            for spool in reader.spools:
-                await spool.remove()
+            await remove_all(reader.spools)
 
 
 def announced_bytes(headers: Headers) -> int:
