@@ -186,7 +186,7 @@ class Decoder:
 
     def _frames(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
         """Decoded frames; packets that cannot be decoded are counted and skipped."""
-        for packet in _packets(container, stream):
+        for packet in _packets(container, stream, self._damage):
             frames = self._decode(packet)
             self._n_idle_packets = 0 if frames else self._n_idle_packets + 1
             if self._n_idle_packets > self._limits.max_idle_packets:
@@ -241,12 +241,16 @@ class Decoder:
         return piece
 
 
-def _packets(container: InputContainer, stream: AudioStream) -> Iterator["Packet[AudioStream]"]:
-    """The stream's packets; the last one is empty and flushes the decoder."""
+def _packets(
+    container: InputContainer, stream: AudioStream, damage: Damage
+) -> Iterator["Packet[AudioStream]"]:
+    """The stream's packets; the last one is empty and flushes the decoder, if all was read."""
     while True:
         try:
             with _translated():
                 yield from container.demux(stream)
         except IndexError:  # PyAV's, at a packet of a track that the head did not announce
             continue
+        except av.error.MemoryError:  # a packet as long as a damaged table has it: no way behind it
+            damage.is_cut = True
         return

@@ -97,6 +97,15 @@ def test_track_that_the_head_does_not_announce_is_passed_over(seed: int) -> None
     assert notices
 
 
+def test_a_table_that_promises_an_impossible_packet_is_where_the_recording_ends() -> None:
+    rng = random.Random(1795898391)  # found by fuzzing
+    kind = rng.choice(list(MEDIA))
+    assert kind == "m4a"
+    waveform, notices = decode(mutate(MEDIA[kind](), rng))
+    assert len(waveform) > SAMPLE_RATE
+    assert "The file was cut off: its last piece is incomplete." in notices
+
+
 def test_mp4_without_its_index_is_unreadable() -> None:
     recording = encode(tone(2.0, 44_100), 44_100, "mp4", "aac", "fltp")
     with pytest.raises(UnreadableAudio):
