@@ -92,7 +92,11 @@ class BoundedHttpProtocol(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         # Closing with bytes unread would reset the connection, and the answer with it.
         self._is_refused = True
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client has gone between our last bytes and this
+            self.transport.abort()
+            return
         self.loop.call_later(self.linger_s, self.transport.close)
 
     def _unsupported_upgrade_warning(self) -> None:

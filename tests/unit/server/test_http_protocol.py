@@ -1,6 +1,7 @@
 """Bounds of a connection: slow heads, nonsense, too many, answers nobody reads."""
 
 import asyncio
+import errno
 import json
 import logging
 
@@ -122,6 +123,27 @@ async def test_what_is_not_http_is_told_so(
     assert b"x-request-id: " in head
     assert json.loads(body)["raw_status_code"] == 400
     assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+async def test_nonsense_of_a_client_that_is_gone_already_is_no_fault(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Gone(BoundedHttpProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+
+            def write_eof() -> None:
+                raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+            transport.write_eof = write_eof  # type: ignore[method-assign]
+
+    async with running(make_app(), Gone) as url:
+        reader, writer = await connect(url)
+        writer.write(GET + b"nonsense\r\n\r\n")  # read when the answer before it is complete
+        assert b"live" in await asyncio.wait_for(reader.readuntil(b'"live"}'), DEADLINE_S)
+        await asyncio.wait_for(reader.read(), DEADLINE_S)
+        writer.close()
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_nonsense_within_a_body_after_the_answer_began(
