@@ -251,7 +251,7 @@ class ServedModels:
         )
 
     def _engine(self, row: ModelRow) -> tuple[Submit, int, Sequence[str], Callable[[], bool]]:
-        """How a row is decoded: by what, how much at once, which languages, whether it is up."""
+        """How a row is decoded: by what, windows at once, which languages, whether it is up."""
         if row.is_remote:
             remote = self._upstreams[row.id]
             return remote.submit, remote.slots, row.languages, lambda: remote.is_ready
@@ -262,7 +262,8 @@ class ServedModels:
             return place.submit, slots, row.languages, lambda: place.running() is not None
         local = self._schedulers[row.id]
         info = local.info
-        return local.submit, info.slots * n_workers, info.languages, lambda: local.is_ready
+        slots = info.slots_of_a_request * n_workers
+        return local.submit, slots, info.languages, lambda: local.is_ready
 
 
 def _check_extra(rows: Sequence[ModelRow]) -> None:

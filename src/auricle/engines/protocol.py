@@ -148,6 +148,11 @@ class EngineInfo:
     context_bias: bool = False
     aligns: bool = False
 
+    @property
+    def slots_of_a_request(self) -> int:
+        """Most slots that one request has at once."""
+        return max(1, self.slots - self.kept_slots)
+
 
 class Engine(Protocol):
     """Decodes the utterances that were joined, a step at a time.

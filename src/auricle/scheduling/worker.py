@@ -114,7 +114,7 @@ class Worker:
         A request that already has work here leaves the last slots to others: a short clip must
         not wait until one of a long file's windows is done.
         """
-        kept = min(self.info.kept_slots, self.info.slots - 1)
+        kept = self.info.slots - self.info.slots_of_a_request
         has_work = any(
             held is not None and held.ticket.request == job.ticket.request
             for held in self.jobs.values()

@@ -52,9 +52,9 @@ MAX_UTTERANCE_S = 30.0
 MAX_WINDOWS_BYTES = 512 << 20
 """Memory for the cross-attention keys and values of all utterances that are decoded at once."""
 
-KEPT_PART = 3 / 8
-"""Part of the slots that one recording leaves to others: its sixth window at once saves less than
-a fiftieth of the time and takes tens of megabytes (`docs/benchmarks.md`)."""
+KEPT_PART = 1 / 2
+"""Part of the slots that one recording leaves to others: its fifth window at once saves less than
+a twentieth of the steps' time and takes tens of megabytes (`docs/benchmarks.md`)."""
 
 LONG_EVERY = 4
 """Of steps with short and with long utterances, every which one advances the long ones too."""
