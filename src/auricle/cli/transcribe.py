@@ -54,8 +54,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--prompt",
         default="",
         metavar="TEXT",
-        help="a text that might stand before the recording; its names, spelling and style are "
-        "taken up (Whisper, without a server)",
+        help="a text that might stand before the recording, in its language; its names, spelling "
+        "and style are taken up (Whisper, without a server)",
     )
     parser.add_argument(
         "--output-dir", type=Path, help="write each transcript to a file in this folder"

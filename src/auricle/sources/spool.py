@@ -162,6 +162,8 @@ async def remove_all(spools: Sequence[Spool]) -> None:
         for spool in spools:
             spool.remove_now()
 
+    if not spools:
+        return
     await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, remove))
 
 

@@ -1,17 +1,13 @@
 """Memory that is given back, seen from outside."""
 
 import mmap
-import sys
 from pathlib import Path
 
 import pytest
 
 from auricle.engines.whisper.memory import drop_pages_of, trim_heap
 
-pytestmark = [
-    pytest.mark.needs("procfs"),
-    pytest.mark.skipif(sys.platform != "linux", reason="Linux alone"),
-]
+pytestmark = pytest.mark.needs("procfs")
 
 
 def resident_bytes(path: Path) -> int:
