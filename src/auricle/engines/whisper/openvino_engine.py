@@ -53,7 +53,7 @@ MAX_WINDOWS_BYTES = 512 << 20
 """Memory for the cross-attention keys and values of all utterances that are decoded at once."""
 
 KEPT_PART = 1 / 2
-"""Part of the slots that one recording leaves to others: its fifth window at once saves less than
+"""Part of the slots that one recording leaves to others: its fifth window at once saves about
 a twentieth of the steps' time and takes tens of megabytes (`docs/benchmarks.md`)."""
 
 LONG_EVERY = 4
