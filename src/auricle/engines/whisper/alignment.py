@@ -79,6 +79,8 @@ class Aligner:
             keys, values = self._kernel.cross_attention(state, i)
             graph.bind(f"keys_{i}", keys)
             graph.bind(f"values_{i}", values)
+        if self._options.int8_windows:
+            graph.set("scales", self._kernel.scales(state))
         graph.run()
         scores = graph.output("scores").copy()
         graph.give_back()

@@ -199,13 +199,16 @@ class Kernel:
         for name, tensor in zip(names, self._tensors(state), strict=True):
             stage.bind(name, tensor)
         stage.run()
+        if self._cross_type == ov.Type.i8:
+            self._places.scales[state.place] = stage.output("scales")
+        are_numbers = bool(np.isfinite(stage.output("sum")))
         stage.give_back()
         expected = (self.dims.n_heads, state.n_positions, HEAD_SIZE)
         given = stage.shape(names[-1])
         if given != expected:
             msg = f"the encoder gave an output of shape {given}, not {expected}"
             raise EngineFailed(msg)
-        if not self._places.are_numbers(state):
+        if not are_numbers:
             msg = "the encoder gave values that are no numbers"
             raise EngineFailed(msg)
 
@@ -231,6 +234,14 @@ class Kernel:
             for part in range(len(PARTS))
         )
         return keys, values
+
+    def scales(self, state: CrossState) -> NDArray[np.float32]:
+        """Of a window of bytes: what its keys and values are to be multiplied by.
+
+        By layer and in the order of PARTS, (2 * n_layers, d_model); ones where it has other types.
+        """
+        scales: NDArray[np.float32] = self._places.scales[state.place]
+        return scales
 
     def _tensors(self, state: CrossState) -> list[ov.Tensor]:
         """All keys and values of a window, by layer and in the order of PARTS."""
@@ -317,6 +328,9 @@ class Kernel:
         self._decoder.set("looking", np.repeat(np.arange(len(places)), times))
         self._decoder.set("seen", np.cumsum(times) - times)
         self._decoder.set("n_of_window", self._n_of_window)
+        if self._cross_type == ov.Type.i8:
+            self._decoder.set("looked_at", np.repeat(places, times))
+            self._decoder.set("scales", self._places.scales)
 
     def _logits(self, n_rows: int) -> Logits:
         logits: Logits = self._decoder.output("logits")

@@ -17,7 +17,7 @@ from auricle.errors import EngineFailed
 
 PARTS = ("keys", "values")
 
-_BF16_EXPONENT = np.uint16(0x7F80)
+_KINDS = {ov.Type.f32: np.float32, ov.Type.bf16: np.uint16, ov.Type.i8: np.int8}
 
 
 @dataclass(slots=True, eq=False)
@@ -37,13 +37,15 @@ class WindowPlaces:
     """A fixed number of places for windows. Owner: a kernel."""
 
     def __init__(self, n_places: int, dims: WhisperDims, cross_type: ov.Type) -> None:
-        """Set the memory aside; `cross_type` is f32 or bf16."""
+        """Set the memory aside; `cross_type` is f32, bf16 or i8."""
         self._dims = dims
         self._type = cross_type
-        kind = np.uint16 if cross_type == ov.Type.bf16 else np.float32
+        kind = _KINDS[cross_type]
         n_values = dims.n_audio * dims.d_model
         n_arrays = dims.n_decoder_layers * len(PARTS)
         self._memory = [np.empty(n_arrays * n_values, kind) for _ in range(n_places)]
+        self.scales: NDArray[np.float32] = np.ones((n_places, n_arrays, dims.d_model), np.float32)
+        """Of windows of bytes: of each place, layer, part and channel."""
         self._nothing = np.zeros(dims.d_model, kind)
         self._free = list(range(n_places))
 
@@ -76,6 +78,7 @@ class WindowPlaces:
                 whole = self._values(state.place, layer, kind, state.n_positions).reshape(shape)
                 values = self._values(part.place, layer, kind, n_positions).reshape(shape)
                 values[:] = whole[:, first : first + n_positions]
+        self.scales[part.place] = self.scales[state.place]
         return part
 
     def release(self, state: CrossState) -> None:
@@ -102,11 +105,3 @@ class WindowPlaces:
     def _tensor(self, values: NDArray[Any], n_positions: int) -> ov.Tensor:
         shape = [self._dims.n_heads, n_positions, HEAD_SIZE]
         return ov.Tensor(values, ov.Shape(shape), self._type)
-
-    def are_numbers(self, state: CrossState) -> bool:
-        """Whether the last layer's values are finite: attention passes on what is not."""
-        last = self._dims.n_decoder_layers - 1
-        values = self._values(state.place, last, len(PARTS) - 1, state.n_positions)
-        if values.dtype == np.uint16:
-            return not bool(((values & _BF16_EXPONENT) == _BF16_EXPONENT).any())
-        return bool(np.isfinite(values).all())

@@ -28,13 +28,17 @@ def build_alignment(
 
     Inputs, for n tokens over m positions: `embedded` float32 (n, d_model); `mask` float32
     (n, n), 0 or a great negative number; `keys_{i}`, `values_{i}` in `cross_type` (n_heads, m,
-    HEAD_SIZE) for each layer i that is needed. Output `scores`: float32 (len(heads), n, m),
+    HEAD_SIZE) for each layer i that is needed; where that is i8 also `scales`, see `build_stage`.
+    Output `scores`: float32 (len(heads), n, m),
     before the softmax, ordered by layer and within it as given.
     """
     builder = GraphBuilder(weights, int8=int8)
     dims = builder.dims
     node = builder.input("embedded", [-1, dims.d_model], ov.Type.f32)
     mask = builder.input("mask", [-1, -1], ov.Type.f32)
+    scales = None
+    if cross_type == ov.Type.i8:
+        scales = builder.input("scales", [2 * dims.n_decoder_layers, dims.d_model], ov.Type.f32)
     n_layers = 1 + max(layer for layer, _ in heads)
     wanted = []
     for i in range(n_layers):
@@ -46,10 +50,8 @@ def build_alignment(
             ),
         )
         key, value = (
-            ops.convert(
-                builder.input(f"{part}_{i}", [dims.n_heads, -1, HEAD_SIZE], cross_type), "f32"
-            )
-            for part in ("keys", "values")
+            _of_window(builder, f"{part}_{i}", cross_type, scales, 2 * i + n)
+            for n, part in enumerate(("keys", "values"))
         )
         scores = _scores(query, key)
         of_layer = [head for layer, head in heads if layer == i]
@@ -61,6 +63,18 @@ def build_alignment(
             node = builder.feed_forward(ops.add(node, out), f"decoder.{i}")
     builder.output(ops.concat(wanted, 0), "scores")
     return builder.model("whisper_alignment")
+
+
+def _of_window(
+    builder: GraphBuilder, name: str, cross_type: ov.Type, scales: Node | None, index: int
+) -> Node:
+    """Keys or values of the window in float32; of bytes `scales` holds theirs at `index`."""
+    n_heads = builder.dims.n_heads
+    node = ops.convert(builder.input(name, [n_heads, -1, HEAD_SIZE], cross_type), "f32")
+    if scales is None:
+        return node
+    scale = ops.gather(scales, constant(index, np.int64), constant(0, np.int64))
+    return ops.multiply(node, reshape(scale, [n_heads, 1, HEAD_SIZE]))
 
 
 def _heads(builder: GraphBuilder, node: Node) -> Node:

@@ -9,6 +9,7 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
+from auricle.engines.whisper.graphs.cross_attention import to_bytes
 from auricle.engines.whisper.graphs.layers import (
     GraphBuilder,
     Node,
@@ -35,7 +36,9 @@ def build_stage(
 
     Input of the first: `log_mel`, float32 (1, n_mels, n_frames); of the others `hidden`, float32
     (1, n, d_model) with n positions = n_frames / 2. Output: `next_hidden`, the same; of the last,
-    for each decoder layer i: `keys_{i}` and `values_{i}`, (n_heads, n, HEAD_SIZE) in `cross_type`.
+    for each decoder layer i: `keys_{i}` and `values_{i}`, (n_heads, n, HEAD_SIZE) in `cross_type`;
+    where that is i8 also `scales`, float32 (2 * n_layers, d_model), of each channel of the keys and
+    values in turn; and `sum`, which is no number where a value is none: bytes do not show it.
     """
     builder = GraphBuilder(weights, int8=int8)
     dims = weights.dims
@@ -56,11 +59,20 @@ def build_stage(
 def _cross_attention(builder: GraphBuilder, node: Node, cross_type: ov.Type) -> None:
     dims = builder.dims
     node = builder.norm(node, "encoder.norm")
+    builder.output(ops.reduce_sum(node, constant([0, 1, 2], np.int64)), "sum")
+    scales = []
     for i in range(dims.n_decoder_layers):
         flat = builder.linear(node, f"decoder.{i}.cross.kv")
         heads = transpose(reshape(flat, [-1, 2 * dims.n_heads, HEAD_SIZE]), [1, 0, 2])
-        for part, part_node in zip(("keys", "values"), split(heads, 0, 2), strict=True):
-            builder.output(ops.convert(part_node, cross_type.to_string()), f"{part}_{i}")
+        for part, values in zip(("keys", "values"), split(heads, 0, 2), strict=True):
+            if cross_type == ov.Type.i8:
+                stored, scale = to_bytes(values)
+                scales.append(scale)
+            else:
+                stored = ops.convert(values, cross_type.to_string())
+            builder.output(stored, f"{part}_{i}")
+    if scales:
+        builder.output(ops.concat(scales, 0), "scales")
 
 
 def _convolutions(builder: GraphBuilder) -> Node:
