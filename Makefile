@@ -76,8 +76,10 @@ voxtral-setup: .venvs/vllm/.installed ## vLLM for the processor (3.6 GB)
 web: $(WEB_MODULES) ## build the playground into src/auricle/server/playground (needs npm)
 	npm --prefix web run build
 
+TEST_PROCESSES ?= 2
+
 test: setup dev sdks ## everything but the long campaigns; missing tools skip their tests by name
-	$(BIN)/python -m pytest -m "not long and not fuzz and not voxtral"
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not long and not fuzz and not voxtral"
 
 test-voxtral: setup dev sdks voxtral-setup ## in front of real vLLM servers on the processor
 	AURICLE_REQUIRE_TOOLS=1 $(BIN)/python -m pytest -m voxtral --timeout 600 tests/voxtral

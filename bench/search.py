@@ -14,11 +14,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from auricle.engines.registry import DEFAULT_SLOTS, OPENVINO_BEAM
+from auricle.engines.registry import DEFAULT_SLOTS, openvino_policy
 from auricle.engines.whisper.decoding.context import ContextPolicy
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.openvino_engine import OpenVinoWhisper
-from auricle.engines.whisper.policy import DecodePolicy
 from auricle.pipeline.windows import WindowOptions
 from auricle.runtime import Weights
 from auricle.scoring.text import scored_tokens
@@ -42,14 +41,12 @@ def parse_setting(text: str) -> dict[str, float]:
 
 
 def engine_of(setting: dict[str, float], folder: Path) -> OpenVinoWhisper:
-    policy = DecodePolicy(
-        beam_size=int(setting.get("beam", OPENVINO_BEAM)),
-        beam_margin=setting.get("margin", DecodePolicy().beam_margin),
+    graphs = GraphOptions.fastest()
+    policy = openvino_policy(
+        int(setting.get("beam", 0)), setting.get("margin"), int8_windows=graphs.int8_windows
     )
     context = ContextPolicy(floor_s=setting.get("floor", ContextPolicy().floor_s))
-    return OpenVinoWhisper(
-        folder, policy, GraphOptions.fastest(), context=context, slots=DEFAULT_SLOTS
-    )
+    return OpenVinoWhisper(folder, policy, graphs, context=context, slots=DEFAULT_SLOTS)
 
 
 def windows_of(setting: dict[str, float]) -> WindowOptions:

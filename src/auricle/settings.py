@@ -165,7 +165,8 @@ class Settings(BaseModel):
         None,
         ge=1,
         le=16,
-        description="Beam width; 1 is greedy, faster; unset: 3 (`openvino`), 5 (`ctranslate2`).",
+        description="Beam width; 1 is greedy, faster; unset: 5, or 3 (`openvino` where the "
+        "processor has bfloat16 or no VNNI).",
     )
     condition_on_previous_text: bool = Field(
         False,

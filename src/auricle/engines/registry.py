@@ -4,17 +4,23 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auricle import telemetry
 from auricle.engines.protocol import Engine
 from auricle.errors import EngineFailed
 
+if TYPE_CHECKING:
+    from auricle.engines.whisper.policy import DecodePolicy
+
 logger = logging.getLogger(__name__)
 
 CTRANSLATE2_BEAM = 5
-OPENVINO_BEAM = 3
-"""Widths of beam search; ours keeps texts that differ in more than their times, and so needs fewer
-(`docs/benchmarks.md`)."""
+OPENVINO_BEAM, OPENVINO_MARGIN = 3, 0.7
+"""Width of beam search; ours keeps texts that differ in more than their times, and so needs fewer
+(`docs/benchmarks.md`). The margin is `DecodePolicy.beam_margin`."""
+OPENVINO_BYTES_BEAM, OPENVINO_BYTES_MARGIN = 5, 2.0
+"""The same over windows of bytes, where a further text costs little."""
 
 DEFAULT_SLOTS = 8
 """Utterances that a worker's stepping engine decodes at once."""
@@ -48,17 +54,31 @@ def _ctranslate2(spec: EngineSpec) -> Engine:
     return CTranslate2Whisper(Path(spec.folder), policy, n_threads=spec.n_threads)
 
 
+def openvino_policy(
+    beam_size: int | None = None, margin: float | None = None, *, int8_windows: bool
+) -> "DecodePolicy":
+    """How our runtime searches; what is None is its own choice."""
+    from auricle.engines.whisper.policy import DecodePolicy  # noqa: PLC0415
+
+    own_size, own_margin = OPENVINO_BEAM, OPENVINO_MARGIN
+    if int8_windows:
+        own_size, own_margin = OPENVINO_BYTES_BEAM, OPENVINO_BYTES_MARGIN
+    return DecodePolicy(
+        beam_size=beam_size or own_size, beam_margin=own_margin if margin is None else margin
+    )
+
+
 def _openvino(spec: EngineSpec) -> Engine:
     """Our own runtime, or CTranslate2 where this processor does not compute it rightly."""
     from auricle.engines.whisper.graphs.compiling import GraphOptions  # noqa: PLC0415
     from auricle.engines.whisper.openvino_engine import OpenVinoWhisper  # noqa: PLC0415
-    from auricle.engines.whisper.policy import DecodePolicy  # noqa: PLC0415
 
+    options = GraphOptions.fastest(n_threads=spec.n_threads)
     try:
         return OpenVinoWhisper(
             Path(spec.folder),
-            DecodePolicy(beam_size=spec.beam_size or OPENVINO_BEAM),
-            GraphOptions.fastest(n_threads=spec.n_threads),
+            openvino_policy(spec.beam_size, int8_windows=options.int8_windows),
+            options,
             slots=spec.slots,
             cache_folder=None if spec.graphs_folder is None else Path(spec.graphs_folder),
         )

@@ -1,7 +1,6 @@
 """Figures under load: quantiles, what a level adds up to, memory of a tree of processes."""
 
 import math
-import os
 import subprocess
 import sys
 
@@ -37,16 +36,18 @@ def test_a_level_counts_answers_refusals_and_failures_apart() -> None:
 @pytest.mark.needs("procfs")
 def test_memory_is_the_most_there_was() -> None:
     program = (
-        "import sys; block = bytearray(b'x' * (64 << 20)); print(flush=True); sys.stdin.read()"
+        "import sys; sys.stdin.readline(); block = bytearray(b'x' * (64 << 20));"
+        "print(flush=True); sys.stdin.read()"
     )
-    before = tree_pss_bytes(os.getpid()) or 0
-    with (
-        MemoryWatch(os.getpid(), period_s=0.01) as watch,
-        subprocess.Popen(
-            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as child,
-    ):
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdin is not None
         assert child.stdout is not None
-        child.stdout.readline()
-        eventually(lambda: watch.peak_bytes > before + (60 << 20))
+        before = tree_pss_bytes(child.pid) or 0
+        with MemoryWatch(child.pid, period_s=0.01) as watch:
+            child.stdin.write(b"\n")
+            child.stdin.flush()
+            child.stdout.readline()
+            eventually(lambda: watch.peak_bytes > before + (60 << 20))
         child.communicate()

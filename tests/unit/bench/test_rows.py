@@ -1,23 +1,18 @@
-import os
-import time
 from pathlib import Path
 
 import pytest
 
 from auricle.engines.whisper.weights import WhisperDims
-from auricle.process_tree import tree_pss_bytes
 from auricle.scoring.wer import ErrorCounts
 from manifest import Recording
 from peaks import Peaks
 from rows import first_delta, latency
 from rows.floor import floor_s
 from rows.long import audio_per_s, costs
-from rows.memory import Peak
 from stage import Measurement
 from systems import Answer
 
 BASE = WhisperDims(80, 512, 6, 6, 51865, 1500, 448)
-needs_proc = pytest.mark.needs("procfs")
 
 
 def measurement(wall_s: float, n: int = 0, cpu_s: float | None = None) -> Measurement:
@@ -47,17 +42,3 @@ def test_the_floor_of_whisper_base_is_its_arithmetic_and_its_reading() -> None:
     assert floor_s(BASE, peaks, 100) == pytest.approx(encoder_s + 100 * token_s, rel=0.01)
     of_bytes = floor_s(BASE, peaks, 100, cache_bytes=1)
     assert of_bytes == pytest.approx(encoder_s + 100 * (48.6e6 / 8 + 9.2e6) / 40e9, rel=0.01)
-
-
-@needs_proc
-def test_memory_that_is_taken_is_seen() -> None:
-    before = tree_pss_bytes(os.getpid())
-    with Peak(os.getpid()) as peak:
-        taken = bytearray(os.urandom(1) * (64 << 20))
-        for _ in range(600):
-            if peak.largest_bytes > (before or 0) + (48 << 20):
-                break
-            time.sleep(0.1)
-    assert before is not None
-    assert peak.largest_bytes - before > 48 << 20
-    assert len(taken) == 64 << 20
