@@ -136,19 +136,22 @@ def _mix(query: Node, windows: Sequence[tuple[Node, ...]], lookers: Lookers) -> 
 def _mix_bytes(query: Node, windows: Sequence[tuple[Node, ...]], lookers: Lookers) -> Node:
     """The same of bytes. Weights are rounded in shares of the heaviest of their row.
 
-    What can be done for all windows at once is: a small node costs ten microseconds each time.
+    What can be done for all windows at once is: a small node costs ten microseconds each time. Keys
+    and values are multiplied with one because the plugin takes only bytes with a scale for bytes.
     """
     step = _scale(query, axis=2)
+    axis, one = constant([2], np.int64), constant(1.0)
+    of_query, of_weights = ([constant(limit) for limit in limits] for limits in (INT8, (0, 1)))
     mixed, heaviest = [], []
     for part, part_step, (key, value) in zip(
         lookers.parts(ops.divide(query, step)), lookers.parts(step), windows, strict=True
     ):
-        products = ops.matmul(_rounded(part, INT8), _bytes(key), False, True)
+        products = ops.matmul(_rounded(part, of_query), ops.multiply(key, one), False, True)
         scores = ops.multiply(products, part_step)
         weights = ops.softmax(scores, 2)
-        most = ops.reduce_max(weights, constant([2], np.int64), keep_dims=True)
-        shares = _rounded(ops.divide(weights, most), (0, 1))
-        mixed.append(ops.matmul(shares, _bytes(value), False, False))
+        most = ops.reduce_max(weights, axis, keep_dims=True)
+        shares = _rounded(ops.divide(weights, most), of_weights)
+        mixed.append(ops.matmul(shares, ops.multiply(value, one), False, False))
         heaviest.append(most)
     return ops.multiply(ops.concat(mixed, 1), ops.concat(heaviest, 1))
 
@@ -159,12 +162,6 @@ def _scale(node: Node, *, axis: int) -> Node:
     return ops.maximum(ops.multiply(greatest, constant(1 / INT8[1])), constant(_LEAST_SCALE))
 
 
-def _rounded(node: Node, limits: tuple[int, int]) -> Node:
-    """Rounded to one of 256 levels between limits, so that the plugin multiplies bytes."""
-    low, high = (constant(limit) for limit in limits)
-    return ops.fake_quantize(node, low, high, low, high, _LEVELS)
-
-
-def _bytes(node: Node) -> Node:
-    """Bytes in float32, with the scale that the plugin needs to multiply them as bytes."""
-    return ops.multiply(node, constant(1.0))
+def _rounded(node: Node, limits: Sequence[Node]) -> Node:
+    """Rounded to one of 256 levels between two limits, so that the plugin multiplies bytes."""
+    return ops.fake_quantize(node, *limits, *limits, _LEVELS)
