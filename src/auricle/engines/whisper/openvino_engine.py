@@ -52,9 +52,9 @@ MAX_UTTERANCE_S = 30.0
 MAX_WINDOWS_BYTES = 512 << 20
 """Memory for the cross-attention keys and values of all utterances that are decoded at once."""
 
-KEPT_PART, KEPT_PART_IN_BYTES = 1 / 2, 1 / 8
-"""Part of the slots that one recording leaves to others. Its fifth window at once saves about
-a twentieth of the steps' time and takes tens of megabytes (`docs/benchmarks.md`), in bytes nine."""
+KEPT_PART = 1 / 2
+"""Part of the slots that one recording leaves to others: its fifth window at once saves about
+a twentieth of the steps' time, takes memory, and clips wait longer (`docs/benchmarks.md`)."""
 
 LONG_EVERY = 4
 """Of steps with short and with long utterances, every which one advances the long ones too."""
@@ -126,7 +126,6 @@ class OpenVinoWhisper:
         self._policy = policy
         self._context = context
         slots = self._slots = _affordable(slots, weights.dims, graph_options)
-        self._kept_part = KEPT_PART_IN_BYTES if graph_options.int8_windows else KEPT_PART
         n_windows = max(slots + PARTS_AT_ONCE, SELF_CHECK_WINDOWS)
         limits = KernelLimits(n_windows, n_rows=2 * n_windows * policy.widest_beam)
         self._kernel = Kernel(weights, graph_options, limits, cache_folder)
@@ -150,7 +149,7 @@ class OpenVinoWhisper:
             max_utterance_s=MAX_UTTERANCE_S,
             languages=tuple(dict.fromkeys(self._vocabulary.config.languages.values())) or ("en",),
             slots=self._slots,
-            kept_slots=max(1, int(self._kept_part * self._slots)),
+            kept_slots=max(1, int(KEPT_PART * self._slots)),
             context_bias=True,
             aligns=True,
         )
