@@ -13,10 +13,11 @@ from openvino import opset13 as ops
 from auricle.engines.whisper.graphs.layers import (
     GraphBuilder,
     Node,
+    by_head,
     constant,
+    merged,
     reshape,
     split,
-    transpose,
 )
 from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
 
@@ -43,12 +44,9 @@ def build_alignment(
     wanted = []
     for i in range(n_layers):
         node = _self_attention(builder, node, mask, f"decoder.{i}.self")
-        query = _heads(
-            builder,
-            builder.linear(
-                builder.norm(node, f"decoder.{i}.cross.norm"), f"decoder.{i}.cross.query"
-            ),
-        )
+        name = f"decoder.{i}.cross"
+        flat = builder.linear(builder.norm(node, f"{name}.norm"), f"{name}.query")
+        query = by_head(flat, dims.n_heads)
         key, value = (
             _of_window(builder, f"{part}_{i}", cross_type, scales, 2 * i + n)
             for n, part in enumerate(("keys", "values"))
@@ -59,7 +57,7 @@ def build_alignment(
             wanted.append(ops.gather(scores, constant(of_layer, np.int64), constant(0, np.int64)))
         if i + 1 < n_layers:
             mixed = ops.matmul(ops.softmax(scores, 2), value, False, False)
-            out = builder.linear(_merged(builder, mixed), f"decoder.{i}.cross.out")
+            out = builder.linear(merged(mixed, builder.dims.d_model), f"decoder.{i}.cross.out")
             node = builder.feed_forward(ops.add(node, out), f"decoder.{i}")
     builder.output(ops.concat(wanted, 0), "scores")
     return builder.model("whisper_alignment")
@@ -77,16 +75,6 @@ def _of_window(
     return ops.multiply(node, reshape(scale, [n_heads, 1, HEAD_SIZE]))
 
 
-def _heads(builder: GraphBuilder, node: Node) -> Node:
-    """(n, d_model) -> (n_heads, n, HEAD_SIZE)."""
-    return transpose(reshape(node, [0, builder.dims.n_heads, HEAD_SIZE]), [1, 0, 2])
-
-
-def _merged(builder: GraphBuilder, node: Node) -> Node:
-    """The reverse of `_heads`."""
-    return reshape(transpose(node, [1, 0, 2]), [0, builder.dims.d_model])
-
-
 def _scores(query: Node, key: Node) -> Node:
     scaled = ops.multiply(query, constant(HEAD_SIZE**-0.5))
     return ops.matmul(scaled, key, False, True)
@@ -94,7 +82,7 @@ def _scores(query: Node, key: Node) -> Node:
 
 def _self_attention(builder: GraphBuilder, node: Node, mask: Node, name: str) -> Node:
     qkv = builder.linear(builder.norm(node, f"{name}.norm"), f"{name}.qkv")
-    query, key, value = (_heads(builder, part) for part in split(qkv, 1, 3))
+    query, key, value = (by_head(part, builder.dims.n_heads) for part in split(qkv, 1, 3))
     weights = ops.softmax(ops.add(_scores(query, key), mask), 2)
     mixed = ops.matmul(weights, value, False, False)
-    return ops.add(node, builder.linear(_merged(builder, mixed), f"{name}.out"))
+    return ops.add(node, builder.linear(merged(mixed, builder.dims.d_model), f"{name}.out"))

@@ -20,9 +20,10 @@ from openvino import opset13 as ops
 from auricle.engines.whisper.graphs.layers import (
     GraphBuilder,
     Node,
+    by_head,
     constant,
+    merged,
     reshape,
-    transpose,
 )
 from auricle.engines.whisper.weights import HEAD_SIZE
 
@@ -108,21 +109,11 @@ def attend(
     ]
     if lookers.in_bytes:
         key_scale, value_scale = lookers.in_bytes.of_queries(layer)
-        heads = _by_head(ops.multiply(query, key_scale), n_heads)
-        mixed = ops.multiply(_merged(_mix_bytes(heads, windows, lookers), d_model), value_scale)
+        heads = by_head(ops.multiply(query, key_scale), n_heads)
+        mixed = ops.multiply(merged(_mix_bytes(heads, windows, lookers), d_model), value_scale)
     else:
-        mixed = _merged(_mix(_by_head(query, n_heads), windows, lookers), d_model)
+        mixed = merged(_mix(by_head(query, n_heads), windows, lookers), d_model)
     return mixed
-
-
-def _by_head(node: Node, n_heads: int) -> Node:
-    """(q, d_model) -> (n_heads, q, HEAD_SIZE)."""
-    return transpose(reshape(node, [0, n_heads, HEAD_SIZE]), [1, 0, 2])
-
-
-def _merged(node: Node, d_model: int) -> Node:
-    """The reverse of `_by_head`."""
-    return reshape(transpose(node, [1, 0, 2]), [0, d_model])
 
 
 def _mix(query: Node, windows: Sequence[tuple[Node, ...]], lookers: Lookers) -> Node:

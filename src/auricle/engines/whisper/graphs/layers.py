@@ -11,7 +11,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from auricle.engines.whisper.weights import WhisperWeights
+from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
 
 Node = Any
 """A node or an output of one; the bindings carry no types."""
@@ -95,3 +95,13 @@ def transpose(node: Node, order: list[int]) -> Node:
 def split(node: Node, axis: int, n_parts: int) -> list[Node]:
     """Equal parts along an axis."""
     return list(ops.split(node, constant(axis, np.int64), n_parts).outputs())
+
+
+def by_head(node: Node, n_heads: int) -> Node:
+    """(q, d_model) -> (n_heads, q, HEAD_SIZE), for attention."""
+    return transpose(reshape(node, [0, n_heads, HEAD_SIZE]), [1, 0, 2])
+
+
+def merged(node: Node, d_model: int) -> Node:
+    """The reverse of `by_head`."""
+    return reshape(transpose(node, [1, 0, 2]), [0, d_model])
