@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from auricle.audio.decode import DecodeLimits, Decoder
+from auricle.audio.decode import Decoder
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
 from cpu_time import own_cpu_s
 from diarizers import Diarizer, OurDiarizer, SherpaOnnx

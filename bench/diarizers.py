@@ -7,7 +7,8 @@ import numpy as np
 
 from auricle.audio.waveform import Waveform
 from auricle.diarization.clustering import Projection
-from auricle.diarization.networks import MODELS, Networks
+from auricle.diarization.embedding import MODELS
+from auricle.diarization.networks import Networks
 from auricle.diarization.recording import diarize
 from speaker_errors import SpokenTurn
 

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-from auricle.audio.decode import DecodeLimits
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.engines.protocol import DecodeEvent, DecodeOptions, Delta, Engine, Ticket, Utterance
 from auricle.engines.registry import DEFAULT_SLOTS
 from auricle.frontend.pool import Block, FrontEndPool, RecordingEnd

@@ -22,7 +22,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from auricle.audio.decode import DecodeLimits, Decoder
+from auricle.audio.decode import Decoder
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
 
 EDGE_DB = -38.0

@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import numpy as np
 
-from auricle.audio.decode import DecodeLimits, Decoder
+from auricle.audio.decode import Decoder
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import Waveform
 from auricle.settings import load
 from manifest import Recording, find_manifest, read_manifest

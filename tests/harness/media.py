@@ -9,7 +9,8 @@ import numpy as np
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
-from auricle.audio.decode import DecodeLimits, Decoder
+from auricle.audio.decode import Decoder
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
 
 LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 6: "5.1", 8: "7.1"}

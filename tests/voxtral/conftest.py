@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auricle.audio.decode import DecodeLimits
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import Waveform
 from auricle.engines.protocol import (
     DecodeEvent,

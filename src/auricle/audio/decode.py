@@ -7,7 +7,6 @@ does not depend on the length. What a damaged file loses is said in `Decoder.not
 
 import contextlib
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import av.error
@@ -21,6 +20,7 @@ from av.stream import Discard
 from auricle.audio.containers import DECODERS, open_container
 from auricle.audio.convert import Converter, Form
 from auricle.audio.damage import Damage
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.downmix import Levels
 from auricle.audio.lengths import is_cut_ogg, stated_s
 from auricle.audio.riff import DataChunk, find_data_chunk
@@ -31,21 +31,6 @@ from auricle.errors import TooLarge, UnreadableAudio
 BLOCK = 32 * 512  # samples, 1.024 s: whole frames of the speech detector
 _NO_RECORDING = "the file is not a recording in a format we can read, or it is damaged"
 _NO_DECODER = "the audio track is in a format we cannot decode, or it is damaged"
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeLimits:
-    """What a recording may ask for; each is checked while reading, whatever headers say."""
-
-    max_audio_s: float = 3 * 3600
-    """Decoded seconds; a container that states more is refused at once."""
-    max_decoded_bytes: int = 16 << 30
-    """Decoded bytes before resampling: samples x channels x sample size."""
-    max_channels: int = 32
-    min_sample_rate: int = 1_000  # Hz
-    max_sample_rate: int = 768_000  # Hz
-    max_idle_packets: int = 10_000
-    """Packets in a row that decode to nothing."""
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from auricle.diarization.networks import MODELS
+from auricle.diarization.embedding import MODELS
 
 Vectors = NDArray[np.float32]
 """Shape (n, size)."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from auricle.diarization.networks import EMBEDDING_SIZE
+from auricle.diarization.embedding import EMBEDDING_SIZE
 from auricle.diarization.windows import LOCAL_SPEAKERS, N_LOCAL, Piece, WindowAnalysis
 
 _HEAD = np.dtype([("start", "<i8"), ("n_frames", "<u4"), ("n_pieces", "<u4")])

@@ -8,7 +8,7 @@ import numpy as np
 
 from auricle import telemetry
 from auricle.audio.downmix import Levels
-from auricle.diarization.networks import EMBEDDING_SIZE
+from auricle.diarization.embedding import EMBEDDING_SIZE
 from auricle.diarization.turns import Speakers, Turn
 from auricle.diarization.windows import AudioWindow
 from auricle.errors import EngineFailed, Unavailable

@@ -13,13 +13,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from auricle.audio.waveform import Waveform
+from auricle.diarization.embedding import MODELS, Embedding
 from auricle.diarization.filter_bank import FilterBank
-
-MODELS = Path(__file__).parent / "models"
-EMBEDDING_SIZE = 192
-
-Embedding = NDArray[np.float32]
-"""A voice as the network gives it, shape (EMBEDDING_SIZE,), neither centred nor of unit norm."""
 
 PowersetScores = NDArray[np.float32]
 """Log-probabilities of the sets of at most two of three speakers, shape (n_frames, 7)."""

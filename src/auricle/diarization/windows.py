@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
-from auricle.diarization.networks import Embedding
+from auricle.diarization.embedding import Embedding
 
 FRAME_STEP = 270  # samples, 17 ms
 FRAME_LENGTH = 991  # samples that a frame is computed from

@@ -18,7 +18,8 @@ import av.subtitles.codeccontext
 import av.subtitles.stream  # noqa: F401 (PyAV imports both when a file has subtitles)
 import numpy as np
 
-from auricle.audio.decode import BLOCK, DecodeLimits, Decoder
+from auricle.audio.decode import BLOCK, Decoder
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import Waveform
 from auricle.errors import TooLarge, UnreadableAudio
 from auricle.frontend.confinement import (

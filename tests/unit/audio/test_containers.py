@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from auricle.audio.containers import DECODERS, DEMUXERS, open_container
-from auricle.audio.decode import DecodeLimits, Decoder
+from auricle.audio.decode import Decoder
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.errors import UnreadableAudio
 from harness.media import decode, encode, tone, wav
 from harness.speech import ASK_NOT

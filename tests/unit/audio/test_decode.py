@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from auricle.audio.decode import BLOCK, DecodeLimits, Decoder
+from auricle.audio.decode import BLOCK, Decoder
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
 from auricle.errors import TooLarge, UnreadableAudio
 from harness.media import decode, encode, level_db, similarity, tone, wav

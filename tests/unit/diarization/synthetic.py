@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from auricle.diarization.clustering import Projection, Vectors
-from auricle.diarization.networks import EMBEDDING_SIZE
+from auricle.diarization.embedding import EMBEDDING_SIZE
 from auricle.diarization.windows import (
     FRAME_STEP,
     LOCAL_SPEAKERS,

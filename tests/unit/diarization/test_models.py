@@ -1,6 +1,6 @@
 import hashlib
 
-from auricle.diarization.networks import MODELS
+from auricle.diarization.embedding import MODELS
 
 NOTICES = {"LICENSE-segmentation": "Copyright (c) 2020 CNRS", "LICENSE-campplus": "Apache License"}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auricle.audio.decode import DecodeLimits, Decoder
+from auricle.audio.decode import Decoder
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
 from auricle.engines.protocol import DecodeOptions, Final, Hypothesis, Utterance
 from auricle.engines.whisper.ctranslate2_engine import CTranslate2Whisper
