@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from auricle.audio.decode import DecodeLimits
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.diarization.crew import DiarizerCrew
 from auricle.engines.protocol import Ticket
 from auricle.errors import InvalidRequest, NotSupported, UnknownModel
@@ -49,7 +49,8 @@ class Runtime:
             stack.push_async_callback(self._models.close)
             stack.push_async_callback(self._diarizers.close)
             stack.push_async_callback(self._front_end.close)
-            await asyncio.gather(self._front_end.start(), self._models.start())
+            await asyncio.gather(self._front_end.start(n_first=1), self._models.start())
+            self._front_end.fill()  # not before: they would take the cores an engine starts on
             self._stack = stack.pop_all()
         return self
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from auricle import telemetry
-from auricle.audio.decode import DecodeLimits
+from auricle.audio.decode_limits import DecodeLimits
 from auricle.errors import EngineFailed, Unavailable, UnreadableAudio
 from auricle.frontend.blocks import Block, ChildLost, RecordingEnd, parse
 from auricle.frontend.crew import Crew
@@ -76,19 +76,27 @@ class FrontEndPool:
         """Process ids of the children."""
         return frozenset(worker.pid for worker in self._workers)
 
-    async def start(self) -> None:
-        """Start all processes and wait until each is ready.
+    async def start(self, n_first: int | None = None) -> None:
+        """Start all processes, or the first few, and wait until each of them is ready.
+
+        Args:
+            n_first: how many; the others are started by `fill`.
 
         Raises:
             EngineFailed: one could not start; the message holds its reason.
         """
-        starts = (self._add_worker() for _ in range(self._crew.size))
+        starts = (self._add_worker() for _ in range(n_first or self._crew.size))
         results = await asyncio.gather(*starts, return_exceptions=True)
         failures = [result for result in results if isinstance(result, BaseException)]
         if failures:
             await self.close()
             reason = str(failures[0]).partition("\n")[0]
             raise EngineFailed(f"a decoder process could not start: {reason}") from failures[0]
+
+    def fill(self) -> None:
+        """Start those processes that are not there yet, in the background."""
+        for _ in range(self._crew.size - len(self._workers)):
+            self._in_background(self._start_one())
 
     async def close(self) -> None:
         """End all processes; readers still at it get `Unavailable`. Safe to call again."""

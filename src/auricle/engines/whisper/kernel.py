@@ -11,6 +11,7 @@ would have alone (`self_check`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from auricle.audio.log_mel import LogMel
 from auricle.engines.whisper.graphs.cache import GraphCache
-from auricle.engines.whisper.graphs.compiling import CompiledGraph, GraphOptions
+from auricle.engines.whisper.graphs.compiling import CompiledGraph, GraphOptions, runtime
 from auricle.engines.whisper.graphs.decoder import build_decoder
 from auricle.engines.whisper.graphs.encoder import build_stage, n_stages
 from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE
@@ -79,6 +80,17 @@ def _compiled_stages(
     return stages
 
 
+def _compiled_decoder(
+    weights: WhisperWeights, options: GraphOptions, graphs: GraphCache, n_windows: int
+) -> CompiledGraph:
+    """The decoder, ready to run."""
+    int8, cross_type = options.int8_decoder, options.cross_type
+    kind = f"decoder-{'int8' if int8 else 'f32'}-{cross_type.to_string()}-{n_windows}"
+    build = partial(build_decoder, weights, int8=int8, cross_type=cross_type, n_windows=n_windows)
+    graph = graphs.graph(kind, build, weights.dims.n_heads)
+    return CompiledGraph(graph, options.decoder_properties())
+
+
 class Kernel:
     """Encoder and decoder of one checkpoint with the caches of all rows. Single-threaded."""
 
@@ -104,19 +116,11 @@ class Kernel:
         self.dims = weights.dims
         graphs = GraphCache(cache_folder, weights.fingerprint)
         self._cross_type = cross_type = options.cross_type
-        self._stages = _compiled_stages(weights, options, graphs)
-        decoder = graphs.graph(
-            f"decoder-{'int8' if options.int8_decoder else 'f32'}-{cross_type.to_string()}"
-            f"-{limits.n_windows}",
-            lambda: build_decoder(
-                weights,
-                int8=options.int8_decoder,
-                cross_type=cross_type,
-                n_windows=limits.n_windows,
-            ),
-            self.dims.n_heads,
-        )
-        self._decoder = CompiledGraph(decoder, options.decoder_properties())
+        runtime()  # before two threads ask for it
+        with ThreadPoolExecutor(1) as beside:
+            stages = beside.submit(_compiled_stages, weights, options, graphs)
+            self._decoder = _compiled_decoder(weights, options, graphs, limits.n_windows)
+            self._stages = stages.result()
         self._embedding = weights.stored("decoder.embedding")
         self._positions = weights.array("decoder.positions")
         self._places = WindowPlaces(limits.n_windows, self.dims, cross_type)
