@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from auricle.engines.protocol import Submit
-from auricle.engines.registry import EngineSpec
+from auricle.engines.registry import EngineSpec, own_threads
 from auricle.engines.voxtral.model import VoxtralModel
 from auricle.engines.voxtral.vllm_upstream import UpstreamOptions, VllmUpstream
 from auricle.errors import SettingsError
@@ -18,7 +18,7 @@ from auricle.pipeline.transcribe import Transcriber
 from auricle.scheduling.on_demand import OnDemand, Shelf
 from auricle.scheduling.scheduler import Scheduler
 from auricle.scheduling.upstreams import UpstreamScheduler
-from auricle.settings import Settings
+from auricle.settings import Settings, n_cores
 from auricle.weights.card import Feature, ModelCard, card_of
 from auricle.weights.progress import Progress
 from auricle.weights.row import ModelRow
@@ -205,7 +205,7 @@ class ServedModels:
             str(folder),
             settings.beam_size,
             slots=settings.batch,
-            n_threads=settings.threads * spread,
+            n_threads=(settings.threads or own_threads(row.engine, n_cores())) * spread,
             graphs_folder=str(settings.cache_dir / "graphs"),
             languages=row.languages if row.kind != "whisper" else (),
             log_format=settings.log_format,

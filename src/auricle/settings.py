@@ -40,7 +40,8 @@ def _default_data_dir() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "auricle"
 
 
-def _n_cores() -> int:
+def n_cores() -> int:
+    """Cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -136,17 +137,17 @@ class Settings(BaseModel):
         None, pattern=r"^[a-z]{2}$", description="Language of all recordings; unset detects it."
     )
     workers: int = Field(
-        default_factory=_n_cores,
+        default_factory=n_cores,
         ge=1,
         le=256,
         description="Engine processes; default: the number of cores.",
     )
-    threads: int = Field(
-        1,
+    threads: int | None = Field(
+        None,
         ge=1,
         le=256,
-        description="Threads of each engine process; more than one shortens a lone request and "
-        "costs throughput.",
+        description="Threads of each engine process; unset: 1, or as many as there are cores, up "
+        "to 4, where they only take cores that are idle (`openvino`).",
     )
     batch: int = Field(
         8,
@@ -155,7 +156,7 @@ class Settings(BaseModel):
         description="Utterances that a process of `openvino` or `transformers` decodes at once.",
     )
     diarizers: int = Field(
-        default_factory=lambda: max(1, _n_cores() // 4),
+        default_factory=lambda: max(1, n_cores() // 4),
         ge=1,
         le=256,
         description="Processes that tell speakers apart, one thread each, started when needed; "
@@ -202,7 +203,7 @@ class Settings(BaseModel):
         None, ge=1, description="Transcriptions one key may start in a minute; beyond it: 429."
     )
     max_queued_audio_s: float = Field(
-        default_factory=lambda: 3.0 * 3600 * _n_cores(),
+        default_factory=lambda: 3.0 * 3600 * n_cores(),
         gt=0,
         description="Audio accepted and not yet read, in seconds, of all transcriptions; "
         "beyond it: 429. Default: three hours a core.",
@@ -211,7 +212,7 @@ class Settings(BaseModel):
         3 * 3600, gt=0, description="Longest a single transcription may take, in seconds."
     )
     decoders: int = Field(
-        default_factory=lambda: _n_cores() + 2,
+        default_factory=lambda: n_cores() + 2,
         ge=1,
         le=256,
         description="Processes that decode audio and find speech, always kept ready.",

@@ -14,6 +14,8 @@ from auricle.audio.waveform import SAMPLE_RATE
 N_FFT = 400  # samples, 25 ms
 HOP_LENGTH = 160  # samples, 10 ms
 FRAMES_PER_S = SAMPLE_RATE // HOP_LENGTH
+SMALLEST = 1e-10
+"""Power in a mel band below which nothing is told apart: what silence has."""
 
 LogMel = NDArray[np.float32]
 """Shape (n_mels, n_frames), one frame every HOP_LENGTH samples."""
@@ -68,9 +70,11 @@ def log_mel(waveform: NDArray[np.float32], n_mels: int, n_frames: int) -> LogMel
     padded = np.zeros(n_samples, np.float32)
     padded[: min(len(waveform), n_samples)] = waveform[:n_samples]
     padded = np.pad(padded, N_FFT // 2, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH][:n_frames]
-    spectrum = np.fft.rfft(frames * _hann(), axis=1)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
+    n_sounding = min(n_frames, (len(waveform) + N_FFT // 2) // HOP_LENGTH + 1)
+    spectrum = np.fft.rfft(frames[:n_sounding] * _hann(), axis=1)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    log = np.log10(np.maximum(mel_filters(n_mels) @ power.T, 1e-10))
-    scaled: LogMel = ((np.maximum(log, log.max() - 8) + 4) / 4).astype(np.float32)
+    log = np.full((n_mels, n_frames), np.log10(SMALLEST), np.float32)
+    log[:, :n_sounding] = np.log10(np.maximum(mel_filters(n_mels) @ power.T, SMALLEST))
+    scaled: LogMel = (np.maximum(log, log.max() - 8) + 4) / 4
     return scaled

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,11 @@ OPENVINO_BEAM, OPENVINO_MARGIN = 3, 0.7
 (`docs/benchmarks.md`). The margin is `DecodePolicy.beam_margin`."""
 OPENVINO_BYTES_BEAM, OPENVINO_BYTES_MARGIN = 5, 2.0
 """The same over windows of bytes, where a further text costs little."""
+
+OPENVINO_THREADS = 4
+"""Most threads of a worker of ours unless told otherwise. They share the arithmetic of one kernel
+and take a core only while it is idle: beside busy workers they cost nothing
+(`docs/benchmarks.md`)."""
 
 DEFAULT_SLOTS = 8
 """Utterances that a worker's stepping engine decodes at once."""
@@ -44,6 +49,11 @@ class EngineSpec:
     graphs_folder: str | None = None
     languages: tuple[str, ...] = ()
     log_format: str = "console"
+
+
+def own_threads(engine: str, n_cores: int) -> int:
+    """Threads of a worker of that engine if nobody says how many."""
+    return min(n_cores, OPENVINO_THREADS) if engine == "openvino" else 1
 
 
 def _ctranslate2(spec: EngineSpec) -> Engine:
@@ -86,7 +96,7 @@ def _openvino(spec: EngineSpec) -> Engine:
         telemetry.log(
             logger, logging.WARNING, "engine.fallback", to="ctranslate2", reason=error.message
         )
-        return _ctranslate2(spec)
+        return _ctranslate2(replace(spec, n_threads=1))  # its threads take cores from others
 
 
 def _transformers(spec: EngineSpec) -> Engine:
