@@ -73,6 +73,7 @@ class DecodePolicy:
     sure_no_speech_probability: float = 0.8
     max_tokens_per_s: float = 25.0
     max_tokens: int = 224
+    max_characters_per_s: float = 30.0
 
     def token_cap(self, duration_s: float) -> int:
         """Tokens a window of that much speech can plausibly need."""
@@ -106,6 +107,10 @@ class DecodePolicy:
         most = self.max_compression_ratio if is_sure else self.max_unsure_compression_ratio
         return compression_ratio(text) > most
 
+    def is_too_fast(self, text: str, duration_s: float) -> bool:
+        """Whether nobody could say that text in that time, in whatever script it is written."""
+        return len(text) > self.max_characters_per_s * max(duration_s, 1.0)
+
     def is_silence(self, no_speech_probability: float, mean_logprob: float) -> bool:
         """Whether the model itself says that nobody spoke; the surer, the less a text counts."""
         if no_speech_probability > self.sure_no_speech_probability:
@@ -136,4 +141,14 @@ def loop_start(tokens: Sequence[int], *, max_period: int = 24) -> int | None:
             repeated += 1
         if repeated >= max(3 * period, 8):
             return n - repeated
+    return None
+
+
+def retelling_start(tokens: Sequence[int], *, n_same: int = 24) -> int | None:
+    """Where the first run of `n_same` tokens begins that stands before, too, or None."""
+    seen: set[tuple[int, ...]] = set()
+    for i in range(n_same, len(tokens) - n_same + 1):
+        seen.add(tuple(tokens[i - n_same : i]))
+        if tuple(tokens[i : i + n_same]) in seen:
+            return i
     return None

@@ -4,7 +4,7 @@ A search owns rows of the kernel. Each step it says what to feed them and is han
 searches of many utterances, greedy and beam, share the step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auricle.engines.whisper.decoding.rules import LogitRow, LogitRule
-from auricle.engines.whisper.policy import loop_start
+from auricle.engines.whisper.policy import loop_start, retelling_start
 
 
 class Rows(Protocol):
@@ -120,6 +120,18 @@ def looping_from(tokens: Sequence[int], eot: int) -> int | None:
 
     Timestamps between the rounds differ, so they do not count.
     """
+    return _of_text(loop_start, tokens, eot)
+
+
+def retelling_from(tokens: Sequence[int], eot: int) -> int | None:
+    """Where the text begins to say again, word for word, what it has said, or None."""
+    return _of_text(retelling_start, tokens, eot)
+
+
+def _of_text(
+    find: Callable[[Sequence[int]], int | None], tokens: Sequence[int], eot: int
+) -> int | None:
+    """What `find` finds in the tokens of the text alone, as a place among all tokens."""
     at = [i for i, token in enumerate(tokens) if token < eot]
-    start = loop_start([tokens[i] for i in at])
+    start = find([tokens[i] for i in at])
     return None if start is None else at[start]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from auricle.engines.whisper.policy import retelling_start
 from auricle.engines.whisper.tokenizer import WhisperTokenizer
 from auricle.transcript.joining import separator
 
@@ -59,7 +60,8 @@ class TextStream:
 
     def take(self, tokens: Sequence[int]) -> str:
         """The text that became final, given all tokens of the window so far."""
-        end = min(len(tokens) - self._lag, repetition_start(tokens))
+        again = retelling_start(tokens)
+        end = min(len(tokens) - self._lag, repetition_start(tokens), again or len(tokens))
         text = ""
         while self._n_taken < end:
             text += self._push(tokens[self._n_taken])

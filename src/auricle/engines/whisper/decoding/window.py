@@ -31,6 +31,7 @@ from auricle.engines.whisper.decoding.search import (
     SearchLimits,
     log_sum_exp,
     looping_from,
+    retelling_from,
 )
 from auricle.engines.whisper.decoding.streaming import TextStream
 from auricle.engines.whisper.generation_config import GenerationConfig
@@ -335,7 +336,8 @@ class WindowDecoding:
     def _best(self) -> Decoded:
         """The likeliest of the attempts that end and do not repeat; of a loop, the first round.
 
-        Only attempts that begin with what the reader already has can be it.
+        Only attempts that begin with what the reader already has can be it. A loop whose rounds
+        differ a little is none that `looping_from` finds, but nobody could say so much so fast.
         """
         eot, n_sent = self._vocabulary.tokenizer.eot, len(self._sent)
         results = [each for each in self._results if each.tokens[:n_sent] == tuple(self._sent)]
@@ -348,6 +350,8 @@ class WindowDecoding:
         ]
         best = max(ending or results, key=lambda decoded: decoded.mean_logprob)
         end = looping_from(best.tokens, eot)
+        if end is None and self._policy.is_too_fast(self._text(best), self._duration_s):
+            end = retelling_from(best.tokens, eot)
         if end is None:
             return best
         end = max(end, self._stream.n_final)
