@@ -1,16 +1,30 @@
-"""What the server's own process does not load: it costs memory and a part of the start."""
+"""What a process does not load that it has no use for: it costs memory and a part of the start."""
 
 import subprocess
 import sys
 
-OF_OTHER_PROCESSES = ("av", "ctranslate2", "onnxruntime", "openvino", "soxr", "torch")
-"""Decoders, diarizers and engines load these."""
+import pytest
+
+SERVER = ("auricle.cli", "auricle.runtime", "auricle.server.app", "auricle.server.serving")
+WORKER = ("auricle.scheduling.worker_process", "auricle.engines.whisper.openvino_engine")
+DECODER = ("auricle.frontend.child",)
+OF_CHILDREN = ("av", "ctranslate2", "onnxruntime", "openvino", "soxr", "torch")
+OF_THE_SERVER = ("httpx", "prometheus_client", "starlette", "uvicorn")
 
 
-def test_the_server_loads_what_it_needs_itself() -> None:
+@pytest.mark.parametrize(
+    ("modules", "unused"),
+    [
+        (SERVER, OF_CHILDREN),
+        (WORKER, (*OF_THE_SERVER, "av", "ctranslate2", "onnxruntime", "torch")),
+        (DECODER, (*OF_THE_SERVER, "ctranslate2", "openvino", "tokenizers", "torch")),
+    ],
+    ids=["server", "worker", "decoder"],
+)
+def test_a_process_loads_what_it_needs(modules: tuple[str, ...], unused: tuple[str, ...]) -> None:
     code = (
-        "import sys, auricle.cli, auricle.runtime, auricle.server.app, auricle.server.serving;"
-        f"print([name for name in {OF_OTHER_PROCESSES} if name in sys.modules])"
+        f"import sys, {', '.join(modules)};"
+        f"print([name for name in {unused} if name in sys.modules])"
     )
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from auricle import telemetry
-from auricle.telemetry import ConsoleFormatter, Metrics, RequestRecord
+from auricle.server.metrics import Metrics
+from auricle.telemetry import ConsoleFormatter, RequestRecord
 
 logger = logging.getLogger("auricle.test")
 

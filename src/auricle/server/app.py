@@ -10,6 +10,7 @@ from auricle.server.admission import Admission
 from auricle.server.auth import ApiKey, Authentication, parse_keys, read_keys_file
 from auricle.server.doors import CrossOrigin, HostCheck
 from auricle.server.failures import Failures
+from auricle.server.metrics import Metrics
 from auricle.server.rate import RateLimit
 from auricle.server.refuse import refuse
 from auricle.server.request_context import RequestContext, record_of
@@ -24,7 +25,6 @@ from auricle.server.sse import Pace
 from auricle.server.wire.body import BodyLimits
 from auricle.settings import Settings
 from auricle.sources.url import Fetcher
-from auricle.telemetry import Metrics
 
 
 def read_keys(settings: Settings) -> list[ApiKey]:

@@ -9,7 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from auricle import telemetry
 from auricle.server.exchange import Exchange
-from auricle.telemetry import Metrics, RequestRecord
+from auricle.server.metrics import Metrics
+from auricle.telemetry import RequestRecord
 
 logger = logging.getLogger(__name__)
 

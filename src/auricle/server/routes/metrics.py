@@ -4,7 +4,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auricle.telemetry import Metrics
+from auricle.server.metrics import Metrics
 
 
 class MetricsPage:
