@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from auricle.engines.protocol import Submit
-from auricle.engines.registry import EngineSpec, own_threads
+from auricle.engines.registry import EngineSpec
 from auricle.engines.voxtral.model import VoxtralModel
 from auricle.engines.voxtral.vllm_upstream import UpstreamOptions, VllmUpstream
 from auricle.errors import SettingsError
@@ -205,7 +205,8 @@ class ServedModels:
             str(folder),
             settings.beam_size,
             slots=settings.batch,
-            n_threads=(settings.threads or own_threads(row.engine, n_cores())) * spread,
+            n_threads=settings.threads * spread,
+            n_cores=n_cores(),
             graphs_folder=str(settings.cache_dir / "graphs"),
             languages=row.languages if row.kind != "whisper" else (),
             log_format=settings.log_format,

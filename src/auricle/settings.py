@@ -142,12 +142,12 @@ class Settings(BaseModel):
         le=256,
         description="Engine processes; default: the number of cores.",
     )
-    threads: int | None = Field(
-        None,
+    threads: int = Field(
+        1,
         ge=1,
         le=256,
-        description="Threads of each engine process; unset: 1, or as many as there are cores, up "
-        "to 4, where they only take cores that are idle (`openvino`).",
+        description="Threads of each engine process; more than one shortens a lone request and "
+        "costs throughput. The encoder of `openvino` takes idle cores anyway.",
     )
     batch: int = Field(
         8,

@@ -10,9 +10,8 @@ from statistics import median
 
 from auricle.cli.flags import add_setting_flags, setting_flags
 from auricle.cli.measuring import AT_ONCE, Load, find_recordings, measure, readable, running
-from auricle.engines.registry import own_threads
 from auricle.process_tree import tree_pss_bytes
-from auricle.settings import Settings, load, n_cores
+from auricle.settings import Settings, load
 from auricle.weights.progress import progress_for
 
 
@@ -52,9 +51,8 @@ async def _measured(settings: Settings, recordings: list[Path]) -> str:
         together = await measure(runtime, recordings, AT_ONCE)
         memory = tree_pss_bytes(os.getpid())
     engine = weights.row.engine
-    n_threads = settings.threads or own_threads(engine, n_cores())
     head = (
-        f"{weights.row.id}, {engine}, {settings.workers} x {n_threads} threads, "
+        f"{weights.row.id}, {engine}, {settings.workers} x {settings.threads} threads, "
         f"batch {settings.batch}, beam {settings.beam_size or 'default'}"
     )
     return "\n".join([head, *report(start_s, alone, together, memory)])

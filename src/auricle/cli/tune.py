@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from auricle.cli.flags import add_setting_flags, setting_flags
 from auricle.cli.measuring import AT_ONCE, find_recordings, measure, readable, running
-from auricle.engines.registry import own_threads
-from auricle.settings import ENV_PREFIX, Settings, load, n_cores
+from auricle.settings import ENV_PREFIX, Settings, load
 from auricle.weights.progress import progress_for
 
 if TYPE_CHECKING:
@@ -75,20 +74,18 @@ async def _tuned(settings: Settings, weights: "Weights", recordings: list[Path])
     """First how the cores are split, then how much is decoded at once."""
     async with running(settings, weights) as runtime:
         recordings = await readable(runtime, recordings)
-    engine = weights.row.engine
-    splits = layouts(engine, n_cores(), settings.batch)
-    best = choose(await _measured(settings, weights, recordings, splits))
-    if engine != "openvino":
+    n_cores = Settings.model_fields["workers"].get_default(call_default_factory=True)
+    best = choose(await _measured(settings, weights, recordings, layouts(n_cores, settings.batch)))
+    if weights.row.engine != "openvino":
         return best  # it decodes one utterance at a time
     batches = [Choice(best.workers, best.threads, batch) for batch in BATCHES]
     return choose(await _measured(settings, weights, recordings, batches))
 
 
-def layouts(engine: str, n_cores: int, batch: int) -> list[Choice]:
-    """A worker a core, one for two cores, and one for all; threads no fewer than its own choice."""
-    own = own_threads(engine, n_cores)
-    cores_each = sorted({1, min(2, n_cores), n_cores})
-    return [Choice(n_cores // cores, max(cores, own), batch) for cores in cores_each]
+def layouts(n_cores: int, batch: int) -> list[Choice]:
+    """The cores as many workers of one thread, as pairs, and as one worker of many threads."""
+    per_worker = sorted({1, min(2, n_cores), n_cores})
+    return [Choice(n_cores // threads, threads, batch) for threads in per_worker]
 
 
 def choose(speeds: Mapping[Choice, Speeds]) -> Choice:

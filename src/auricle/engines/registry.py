@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,10 @@ OPENVINO_BEAM, OPENVINO_MARGIN = 3, 0.7
 OPENVINO_BYTES_BEAM, OPENVINO_BYTES_MARGIN = 5, 2.0
 """The same over windows of bytes, where a further text costs little."""
 
-OPENVINO_THREADS = 4
-"""Most threads of a worker of ours unless told otherwise. They share the arithmetic of one kernel
-and take a core only while it is idle: beside busy workers they cost nothing
-(`docs/benchmarks.md`)."""
+MAX_ENCODER_THREADS = 4
+"""Unless more threads are asked for. They share the work of one operation, which is long in the
+encoder, and take a core only while it is idle: beside busy workers they cost nothing. In the
+decoder, whose operations are short, they do (`docs/benchmarks.md`)."""
 
 DEFAULT_SLOTS = 8
 """Utterances that a worker's stepping engine decodes at once."""
@@ -36,7 +36,8 @@ class EngineSpec:
     """What a worker process needs to build its engine; travels as JSON.
 
     `beam_size` None means the engine's own. `slots` is how many utterances a stepping engine
-    decodes at once, `n_threads` how many threads compute; `graphs_folder` keeps what it builds
+    decodes at once, `n_threads` how many threads compute, `n_cores` on how many cores those may
+    be that only take idle ones; `graphs_folder` keeps what it builds
     from the weights for the next start; `languages` are those of a checkpoint that does not name
     them itself. `log_format` is how the worker writes its log, see `telemetry.configure_logging`.
     """
@@ -46,14 +47,10 @@ class EngineSpec:
     beam_size: int | None = None
     slots: int = DEFAULT_SLOTS
     n_threads: int = 1
+    n_cores: int = 1
     graphs_folder: str | None = None
     languages: tuple[str, ...] = ()
     log_format: str = "console"
-
-
-def own_threads(engine: str, n_cores: int) -> int:
-    """Threads of a worker of that engine if nobody says how many."""
-    return min(n_cores, OPENVINO_THREADS) if engine == "openvino" else 1
 
 
 def _ctranslate2(spec: EngineSpec) -> Engine:
@@ -83,7 +80,10 @@ def _openvino(spec: EngineSpec) -> Engine:
     from auricle.engines.whisper.graphs.compiling import GraphOptions  # noqa: PLC0415
     from auricle.engines.whisper.openvino_engine import OpenVinoWhisper  # noqa: PLC0415
 
-    options = GraphOptions.fastest(n_threads=spec.n_threads)
+    n_idle = min(spec.n_cores, MAX_ENCODER_THREADS)
+    options = GraphOptions.fastest(
+        n_threads=spec.n_threads, n_encoder_threads=max(spec.n_threads, n_idle)
+    )
     try:
         return OpenVinoWhisper(
             Path(spec.folder),
@@ -96,7 +96,7 @@ def _openvino(spec: EngineSpec) -> Engine:
         telemetry.log(
             logger, logging.WARNING, "engine.fallback", to="ctranslate2", reason=error.message
         )
-        return _ctranslate2(replace(spec, n_threads=1))  # its threads take cores from others
+        return _ctranslate2(spec)
 
 
 def _transformers(spec: EngineSpec) -> Engine:

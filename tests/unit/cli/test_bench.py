@@ -45,14 +45,9 @@ def test_what_the_system_does_not_tell_is_left_out() -> None:
 
 
 def test_cores_are_split_in_every_sensible_way() -> None:
-    assert tune.layouts("ctranslate2", 1, 8) == [Choice(1, 1, 8)]
-    assert tune.layouts("ctranslate2", 2, 8) == [Choice(2, 1, 8), Choice(1, 2, 8)]
-    assert tune.layouts("ctranslate2", 8, 8) == [Choice(8, 1, 8), Choice(4, 2, 8), Choice(1, 8, 8)]
-
-
-def test_workers_of_ours_may_take_cores_that_are_idle() -> None:
-    assert tune.layouts("openvino", 2, 8) == [Choice(2, 2, 8), Choice(1, 2, 8)]
-    assert tune.layouts("openvino", 8, 8) == [Choice(8, 4, 8), Choice(4, 4, 8), Choice(1, 8, 8)]
+    assert tune.layouts(1, 8) == [Choice(1, 1, 8)]
+    assert tune.layouts(2, 8) == [Choice(2, 1, 8), Choice(1, 2, 8)]
+    assert tune.layouts(8, 8) == [Choice(8, 1, 8), Choice(4, 2, 8), Choice(1, 8, 8)]
 
 
 @pytest.mark.parametrize(("gain", "chosen"), [(1.04, 4), (1.2, 8)])

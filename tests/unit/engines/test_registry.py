@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auricle.engines.registry import ENGINES, EngineSpec, own_threads
+from auricle.engines.registry import ENGINES, EngineSpec
 from auricle.engines.whisper import openvino_engine
 from auricle.errors import EngineFailed
 from auricle.scheduling.worker import MODULE
@@ -61,11 +61,3 @@ def test_a_worker_logs_in_the_servers_form(tmp_path: Path) -> None:
     line = json.loads(done.stderr.splitlines()[0])
     assert (line["level"], line["event"]) == ("warning", "graph_cache.unusable")
     assert str(no_folder) in line["error"]
-
-
-@pytest.mark.parametrize(
-    ("engine", "n_cores", "expected"),
-    [("openvino", 1, 1), ("openvino", 2, 2), ("openvino", 64, 4), ("ctranslate2", 64, 1)],
-)
-def test_workers_of_ours_may_take_idle_cores(engine: str, n_cores: int, expected: int) -> None:
-    assert own_threads(engine, n_cores) == expected

@@ -87,6 +87,19 @@ def test_quantized_logits_stay_near_the_reference(
     assert np.corrcoef(logits, expected[-1])[0, 1] > 0.995
 
 
+def test_more_threads_encode_the_same(tiny_kernel: Kernels) -> None:
+    encoded = []
+    for n_threads in (1, 4):
+        options = replace(GraphOptions.fastest(), n_encoder_threads=n_threads)
+        assert options.decoder_properties()["INFERENCE_NUM_THREADS"] == 1
+        kernel = tiny_kernel("multilingual", options)
+        state = kernel.encode(log_mel("multilingual", 150))
+        parts = [part for layer in range(2) for part in kernel.cross_attention(state, layer)]
+        encoded.append([np.array(part.data) for part in parts])
+        kernel.release(state)
+    np.testing.assert_array_equal(*encoded)
+
+
 def test_stages_of_several_windows_may_alternate(tiny_kernel: Kernels) -> None:
     kernel = tiny_kernel("english", EXACT)
 

@@ -61,9 +61,10 @@ class GraphOptions:
     int8_activations: bool = False
     int8_windows: bool = False
     n_threads: int = 1
+    n_encoder_threads: int = 1
 
     @classmethod
-    def fastest(cls, *, n_threads: int = 1) -> "GraphOptions":
+    def fastest(cls, *, n_threads: int = 1, n_encoder_threads: int = 1) -> "GraphOptions":
         """The quickest choice this processor computes rightly.
 
         int8 weights save memory traffic in the decoder everywhere; the encoder is bound by
@@ -78,6 +79,7 @@ class GraphOptions:
             int8_activations=has_int8_dot(),
             int8_windows=has_int8_dot() and not has_bf16(),
             n_threads=n_threads,
+            n_encoder_threads=n_encoder_threads,
         )
 
     @classmethod
@@ -101,6 +103,7 @@ class GraphOptions:
     def decoder_properties(self) -> dict[str, Any]:
         """For the plugin, whose fused attention would copy all keys and values at every step."""
         return self.encoder_properties() | {
+            "INFERENCE_NUM_THREADS": self.n_threads,
             "SNIPPETS_MODE": "DISABLE",
             "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
         }
@@ -108,7 +111,7 @@ class GraphOptions:
     def encoder_properties(self) -> dict[str, Any]:
         """For the plugin."""
         return {
-            "INFERENCE_NUM_THREADS": self.n_threads,
+            "INFERENCE_NUM_THREADS": self.n_encoder_threads,
             "NUM_STREAMS": 1,
             "CPU_RUNTIME_CACHE_CAPACITY": 0,
             "ENABLE_CPU_PINNING": False,  # workers share the cores with others
