@@ -88,7 +88,7 @@ def test_quantized_logits_stay_near_the_reference(
 
 
 def test_more_threads_encode_the_same(tiny_kernel: Kernels) -> None:
-    encoded = []
+    encoded: list[list[np.ndarray[tuple[int, ...], np.dtype[np.int8]]]] = []
     for n_threads in (1, 4):
         options = replace(GraphOptions.fastest(), n_encoder_threads=n_threads)
         assert options.decoder_properties()["INFERENCE_NUM_THREADS"] == 1
@@ -97,7 +97,7 @@ def test_more_threads_encode_the_same(tiny_kernel: Kernels) -> None:
         parts = [part for layer in range(2) for part in kernel.cross_attention(state, layer)]
         encoded.append([np.array(part.data) for part in parts])
         kernel.release(state)
-    np.testing.assert_array_equal(*encoded)
+    np.testing.assert_array_equal(encoded[0], encoded[1])
 
 
 def test_stages_of_several_windows_may_alternate(tiny_kernel: Kernels) -> None:
