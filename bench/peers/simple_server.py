@@ -8,6 +8,7 @@ A POST's body is the recording, the answer is JSON with its text.
 import io
 import json
 import multiprocessing
+import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from http import HTTPStatus
@@ -70,6 +71,7 @@ class Server(ThreadingHTTPServer):
 
 def main() -> None:
     weights, workers, port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or its children would stay
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, load, (weights,)) as pool:
         silence = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00"
