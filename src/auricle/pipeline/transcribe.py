@@ -106,10 +106,7 @@ class Transcriber:
         def work(index: int, window: Window) -> AsyncGenerator[Said | Heard, None]:
             return self._hear(index, window, options, ticket, recording)
 
-        windows = self._windows(blocks, recording)
-        if options.language is None:
-            windows = _first_ones_first(windows, recording)
-        heard = in_order(windows, work, self._max_in_flight)
+        heard = in_order(self._windows(blocks, recording), work, self._max_in_flight)
         async with aclosing(heard):
             async for item in _joined(heard):
                 if isinstance(item, Said):
@@ -215,21 +212,6 @@ class Transcriber:
                     if hypothesis.segments:
                         recording.note_language(hypothesis.language)
                     yield Heard(window, hypothesis)
-
-
-async def _first_ones_first(
-    windows: AsyncIterator[Window], recording: _Recording
-) -> AsyncIterator[Window]:
-    """The same; those after the second are read when the language is known.
-
-    They would wait for it, and reading takes from the first, whose text the caller waits for.
-    """
-    n_read = 0
-    async for window in windows:
-        yield window
-        n_read += 1
-        if n_read > 1:
-            await recording.hint_known.wait()
 
 
 async def _joined(heard: AsyncIterable[Said | Heard]) -> AsyncIterator[Said | Heard]:
