@@ -402,3 +402,20 @@ async def test_length_is_limited_where_none_is_stated(
             assert isinstance(item, Block)
             n_samples += len(item.waveform)
     assert n_samples <= 60 * SAMPLE_RATE
+
+
+async def test_pool_reads_with_its_first_process_while_the_others_start(tmp_path: Path) -> None:
+    pool = FrontEndPool(3, vad_file(), DecodeLimits(), MEMORY_BYTES)
+    try:
+        await pool.start(n_first=1)
+        assert len(pool.pids) == 1
+        pool.fill()
+        blocks, _ = await read_all(pool, ASK_NOT.path)
+        assert blocks
+        while len(pool.pids) < 3:
+            await asyncio.sleep(0.05)
+        pool.fill()
+        await asyncio.sleep(0.2)
+        assert len(pool.pids) == 3
+    finally:
+        await pool.close()
