@@ -60,8 +60,9 @@ class TextStream:
 
     def take(self, tokens: Sequence[int]) -> str:
         """The text that became final, given all tokens of the window so far."""
-        again = retelling_start(tokens)
-        end = min(len(tokens) - self._lag, repetition_start(tokens), again or len(tokens))
+        end = min(len(tokens) - self._lag, repetition_start(tokens))
+        if end > self._n_taken:  # else nothing is sent, and the longer search is saved
+            end = min(end, retelling_start(tokens) or end)
         text = ""
         while self._n_taken < end:
             text += self._push(tokens[self._n_taken])
