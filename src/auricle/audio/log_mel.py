@@ -71,6 +71,7 @@ def log_mel(waveform: NDArray[np.float32], n_mels: int, n_frames: int) -> LogMel
     padded[: min(len(waveform), n_samples)] = waveform[:n_samples]
     padded = np.pad(padded, N_FFT // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
+    # Frames that reach no sample of the recording are silent: they need no transform.
     n_sounding = min(n_frames, (len(waveform) + N_FFT // 2) // HOP_LENGTH + 1)
     spectrum = np.fft.rfft(frames[:n_sounding] * _hann(), axis=1)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)

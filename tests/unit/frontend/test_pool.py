@@ -404,7 +404,7 @@ async def test_length_is_limited_where_none_is_stated(
     assert n_samples <= 60 * SAMPLE_RATE
 
 
-async def test_pool_reads_with_its_first_process_while_the_others_start(tmp_path: Path) -> None:
+async def test_pool_reads_with_its_first_process_while_the_others_start() -> None:
     pool = FrontEndPool(3, vad_file(), DecodeLimits(), MEMORY_BYTES)
     try:
         await pool.start(n_first=1)
