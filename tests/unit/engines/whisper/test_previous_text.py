@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from auricle.audio.waveform import Waveform
 from auricle.engines.protocol import DecodeOptions, Engine, Failed, Final, Hypothesis, Utterance
 from auricle.engines.registry import ENGINES, EngineSpec
+from auricle.engines.whisper.ctranslate2_engine import CTranslate2Whisper
 from auricle.engines.whisper.decoding.previous_text import MAX_PREVIOUS_TOKENS, previous_tokens
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.graphs.processor import has_int8_dot
@@ -198,6 +199,11 @@ def real_engine(request: pytest.FixtureRequest, whisper_base: Path) -> Iterator[
     engine.close()
 
 
+def may_miss_the_first_word(engine: Engine) -> bool:
+    """CTranslate2 passes over the "And" of JFK where its bytes are multiplied without VNNI."""
+    return isinstance(engine, CTranslate2Whisper) and not has_int8_dot()
+
+
 def waveform(clip: Clip) -> Waveform:
     return decode(clip.path)[0]
 
@@ -211,8 +217,10 @@ def test_a_text_in_small_letters_is_gone_on_with(real_engine: Engine) -> None:
     words = plain.replace(",", "").replace(".", "")
     assert words.startswith("And so my fellow Americans")
     assert words != plain
-    # CTranslate2 passes over the "and" where its bytes are multiplied without VNNI.
-    assert told in (words.lower(), words.lower().removeprefix("and "))
+    expected = {words.lower()}
+    if may_miss_the_first_word(real_engine):
+        expected.add(words.lower().removeprefix("and "))
+    assert told in expected
 
 
 def test_words_are_placed_as_without_it(real_engine: Engine) -> None:
@@ -221,8 +229,8 @@ def test_words_are_placed_as_without_it(real_engine: Engine) -> None:
     for text in ("", SMALL_LETTERS):
         (heard,) = hear(real_engine, [(jfk, DecodeOptions(previous_text=text, words=True))])
         starts.append([word.start for segment in heard.segments for word in segment.words])
-    n_words = min(map(len, starts))  # without VNNI CTranslate2 passes over the first one
-    assert n_words >= max(map(len, starts)) - 1
+    n_words = min(map(len, starts))
+    assert max(map(len, starts)) - n_words <= may_miss_the_first_word(real_engine)
     apart = np.abs(np.subtract(starts[0][-n_words:], starts[1][-n_words:]))
     assert np.median(apart) <= 0.02  # a position of the encoder
 
