@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from auricle.engines.whisper.graphs.compiling import Arithmetic, CacheType, GraphOptions
-from auricle.engines.whisper.graphs.processor import has_int8_dot
 from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.stored_array import StoredArray, StoredPart
 from auricle.engines.whisper.weights import WhisperWeights
@@ -22,9 +21,6 @@ from whisper.checkpoints import SHAPES, neutral_arrays, write_ctranslate2
 
 EXACT = GraphOptions.exact()
 BYTES = replace(EXACT, int8_windows=True)
-needs_exact_bytes = pytest.mark.skipif(
-    not has_int8_dot(), reason="windows of bytes need VNNI: AVX2 alone adds bytes up in 16 bits"
-)
 Weights = Callable[[str], WhisperWeights]
 Kernels = Callable[[str, GraphOptions], Kernel]
 
@@ -36,9 +32,7 @@ def log_mel(
     return random.normal(size=(SHAPES[name].n_mels, n_frames)).astype(np.float32)
 
 
-@pytest.fixture(
-    params=[EXACT, pytest.param(BYTES, marks=needs_exact_bytes)], ids=["float32", "int8 windows"]
-)
+@pytest.fixture(params=[EXACT, BYTES], ids=["float32", "int8 windows"])
 def kernel(request: pytest.FixtureRequest, tiny_kernel: Kernels) -> Iterator[Kernel]:
     """In float32; every test gives back what it took."""
     kernel = tiny_kernel("multilingual", request.param)
@@ -72,7 +66,7 @@ def test_logits_are_those_of_the_reference(
         replace(EXACT, cache_type=CacheType.U8),
         replace(EXACT, int8_decoder=True),
         replace(EXACT, int8_encoder=True, int8_decoder=True, cache_type=CacheType.U8),
-        pytest.param(BYTES, marks=needs_exact_bytes),
+        BYTES,
         GraphOptions.fastest(),
     ],
     ids=["u8 caches", "int8 decoder", "int8 and u8", "int8 windows", "fastest"],
@@ -207,7 +201,6 @@ def test_part_of_a_window_is_its_keys_and_values_there(
     kernel.release(state)
 
 
-@needs_exact_bytes
 @pytest.mark.parametrize("n_windows", [1, 2, 5])
 def test_what_a_token_takes_from_a_window_of_bytes_does_not_depend_on_who_else_looks(
     n_windows: int, tiny_kernel: Kernels
@@ -217,14 +210,37 @@ def test_what_a_token_takes_from_a_window_of_bytes_does_not_depend_on_who_else_l
     kernel = tiny_kernel("multilingual", options)
     states = [kernel.encode(log_mel("multilingual", 100 + 6 * n, seed=n)) for n in range(n_windows)]
     rows = [kernel.join(state) for state in states for _ in range(3)]
-    together = kernel.step({row: [3, 5 + row % 3] for row in rows}).copy()
+    given = ([3, 4], [5], [6])
+    together = [
+        kernel.step({row: [*t[:-1], t[-1] + row % 3] for row in rows}).copy() for t in given
+    ]
     for n, row in enumerate(rows):
         alone = kernel.join(states[n // 3])
-        np.testing.assert_array_equal(kernel.step({alone: [3, 5 + row % 3]})[0], together[n])
+        for tokens, expected in zip(given, together, strict=True):
+            lone = kernel.step({alone: [*tokens[:-1], tokens[-1] + row % 3]})
+            np.testing.assert_array_equal(lone, expected[n : n + 1])
         kernel.leave(alone)
         kernel.leave(row)
     for state in states:
         kernel.release(state)
+
+
+def test_the_greatest_bytes_of_a_window_do_not_overflow(tiny_weights: Weights) -> None:
+    """Where bytes are added up in 16 bits, all of them at their limit are the most there can be."""
+    weights = tiny_weights("multilingual")
+    arrays = dict(weights._arrays)
+    for layer in range(weights.dims.n_decoder_layers):
+        for part, value in (("weight", 0), ("bias", 1)):
+            name = f"decoder.{layer}.cross.kv.{part}"
+            constant = np.full_like(weights.array(name), value)
+            arrays[name] = StoredArray((StoredPart(constant),))
+    fastest = GraphOptions.fastest()
+    logits = []
+    for options in (EXACT, replace(BYTES, window_limit=fastest.window_limit)):
+        kernel = Kernel(WhisperWeights(arrays), options, KernelLimits(1, 1, 32))
+        state = kernel.encode(log_mel("multilingual", 192))
+        logits.append(kernel.step({kernel.join(state): [1]}).copy())
+    np.testing.assert_allclose(logits[1], logits[0], atol=1e-3)
 
 
 def test_the_whole_window_as_a_part_gives_the_same_logits(kernel: Kernel) -> None:

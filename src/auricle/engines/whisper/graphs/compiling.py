@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from auricle.engines.whisper.graphs.processor import has_bf16, has_int8_dot
+from auricle.engines.whisper.graphs.processor import has_avx2, has_bf16, has_int8_dot
 from auricle.errors import EngineFailed
 
 ACTIVATION_GROUP = 64
 """Values of a linear layer's input that share a scale where they are rounded to int8."""
+
+BYTE_LIMIT, SAFE_BYTE_LIMIT = 127, 63
+"""The greatest byte of a window. AVX2 adds two products of a byte without sign and one with it in
+16 bits, which overflow silently beyond the second: 2 * 255 * 63 is within them."""
 
 KEPT_KERNELS = 10
 """Compiled kernels that the decoder keeps; each number of rows and windows wants its own. 200 are
@@ -51,7 +55,7 @@ class GraphOptions:
     whether linear layers with such weights round their inputs to int8 as well, with a scale for
     each ACTIVATION_GROUP values, `int8_windows` whether the keys and values of windows and what
     they are multiplied with are. Those products are exact, so their results do not depend on
-    how many rows there are.
+    how many rows there are: without VNNI only if no key or value is beyond `window_limit`.
     """
 
     arithmetic: Arithmetic
@@ -60,6 +64,7 @@ class GraphOptions:
     int8_decoder: bool
     int8_activations: bool = False
     int8_windows: bool = False
+    window_limit: int = SAFE_BYTE_LIMIT
     n_threads: int = 1
     n_encoder_threads: int = 1
 
@@ -69,7 +74,7 @@ class GraphOptions:
 
         int8 weights save memory traffic in the decoder everywhere; the encoder is bound by
         arithmetic, where they only pay together with int8 activations. Windows of bytes were
-        measured without bfloat16, where they halve a step of eight.
+        measured without bfloat16, where they halve a step of eight, with VNNI and without.
         """
         return cls(
             arithmetic=Arithmetic.BF16 if has_bf16() else Arithmetic.F32,
@@ -77,7 +82,8 @@ class GraphOptions:
             int8_encoder=has_int8_dot(),
             int8_decoder=True,
             int8_activations=has_int8_dot(),
-            int8_windows=has_int8_dot() and not has_bf16(),
+            int8_windows=(has_int8_dot() or has_avx2()) and not has_bf16(),
+            window_limit=BYTE_LIMIT if has_int8_dot() else SAFE_BYTE_LIMIT,
             n_threads=n_threads,
             n_encoder_threads=n_encoder_threads,
         )
@@ -99,6 +105,16 @@ class GraphOptions:
         if self.int8_windows:
             return ov.Type.i8
         return ov.Type.bf16 if self.arithmetic is Arithmetic.BF16 else ov.Type.f32
+
+    @property
+    def pairs_lone_tokens(self) -> bool:
+        """Whether a linear layer computes one row by other kernels than several.
+
+        float32 inputs with int8 weights: a vector's sums have another order than a matrix's, and
+        of up to 64 rows each has the same to the last bit (OpenVINO 2026.4.1, AVX2).
+        """
+        is_float = self.arithmetic is Arithmetic.F32 and not self.int8_activations
+        return is_float and self.int8_decoder
 
     def decoder_properties(self) -> dict[str, Any]:
         """For the plugin, whose fused attention would copy all keys and values at every step."""

@@ -83,9 +83,12 @@ class Lookers(NamedTuple):
         return list(ops.variadic_split(heads, constant(1, np.int64), self.n_of_window).outputs())
 
 
-def to_bytes(heads: Node) -> tuple[Node, Node]:
-    """A window's keys or values (n_heads, n, HEAD_SIZE) as int8, and their scales (1, d_model)."""
-    scale = _scale(heads, axis=1)
+def to_bytes(heads: Node, limit: int) -> tuple[Node, Node]:
+    """A window's keys or values (n_heads, n, HEAD_SIZE) as int8, and their scales (1, d_model).
+
+    No byte is beyond `limit`.
+    """
+    scale = _scale(heads, axis=1, limit=limit)
     levels = ops.round(ops.divide(heads, scale), "half_to_even")
     return ops.convert(levels, "i8"), reshape(scale, [1, -1])
 
@@ -147,10 +150,10 @@ def _mix_bytes(query: Node, windows: Sequence[tuple[Node, ...]], lookers: Looker
     return ops.multiply(ops.concat(mixed, 1), ops.concat(heaviest, 1))
 
 
-def _scale(node: Node, *, axis: int) -> Node:
-    """What values along an axis are to be divided by to lie within INT8."""
+def _scale(node: Node, *, axis: int, limit: int = INT8[1]) -> Node:
+    """What values along an axis are to be divided by to lie within a limit."""
     greatest = ops.reduce_max(ops.abs(node), constant([axis], np.int64), keep_dims=True)
-    return ops.maximum(ops.multiply(greatest, constant(1 / INT8[1])), constant(_LEAST_SCALE))
+    return ops.maximum(ops.multiply(greatest, constant(1 / limit)), constant(_LEAST_SCALE))
 
 
 def _rounded(node: Node, limits: Sequence[Node]) -> Node:

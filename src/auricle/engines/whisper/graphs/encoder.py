@@ -30,7 +30,7 @@ def n_stages(dims: WhisperDims) -> int:
 
 
 def build_stage(
-    weights: WhisperWeights, stage: int, *, int8: bool, cross_type: ov.Type
+    weights: WhisperWeights, stage: int, *, int8: bool, cross_type: ov.Type, window_limit: int
 ) -> ov.Model:
     """A stage of the encoder as a graph; each takes what the one before it gives.
 
@@ -38,7 +38,8 @@ def build_stage(
     (1, n, d_model) with n positions = n_frames / 2. Output: `next_hidden`, the same; of the last,
     for each decoder layer i: `keys_{i}` and `values_{i}`, (n_heads, n, HEAD_SIZE) in `cross_type`;
     where that is i8 also `scales`, float32 (2 * n_layers, d_model), of each channel of the keys and
-    values in turn; and `sum`, which is no number where a value is none: bytes do not show it.
+    values in turn, no byte being beyond `window_limit`; and `sum`, which is no number where a value
+    is none: bytes do not show it.
     """
     builder = GraphBuilder(weights, int8=int8)
     dims = weights.dims
@@ -50,13 +51,15 @@ def build_stage(
     for i in range(first, min(first + STAGE_LAYERS, dims.n_encoder_layers)):
         node = _layer(builder, node, f"encoder.{i}")
     if stage == n_stages(dims) - 1:
-        _cross_attention(builder, node, cross_type)
+        _cross_attention(builder, node, cross_type, window_limit)
     else:
         builder.output(node, "next_hidden")
     return builder.model(f"whisper_encoder_{stage}")
 
 
-def _cross_attention(builder: GraphBuilder, node: Node, cross_type: ov.Type) -> None:
+def _cross_attention(
+    builder: GraphBuilder, node: Node, cross_type: ov.Type, window_limit: int
+) -> None:
     dims = builder.dims
     node = builder.norm(node, "encoder.norm")
     builder.output(ops.reduce_sum(node, constant([0, 1, 2], np.int64)), "sum")
@@ -66,7 +69,7 @@ def _cross_attention(builder: GraphBuilder, node: Node, cross_type: ov.Type) -> 
         heads = transpose(reshape(flat, [-1, 2 * dims.n_heads, HEAD_SIZE]), [1, 0, 2])
         for part, values in zip(("keys", "values"), split(heads, 0, 2), strict=True):
             if cross_type == ov.Type.i8:
-                stored, scale = to_bytes(values)
+                stored, scale = to_bytes(values, window_limit)
                 scales.append(scale)
             else:
                 stored = ops.convert(values, cross_type.to_string())

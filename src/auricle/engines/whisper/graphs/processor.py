@@ -45,6 +45,12 @@ def has_int8_dot() -> bool:
 
 
 @cache
+def has_avx2() -> bool:
+    """Whether 256-bit operations on whole numbers are instructions of this processor."""
+    return "avx2" in _flags() and _is_allowed("AVX2")
+
+
+@cache
 def _flags() -> frozenset[str]:
     """Instruction sets as Linux names them; none where it does not run, or on ARM."""
     try:
