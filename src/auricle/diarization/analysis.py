@@ -25,7 +25,7 @@ MIN_CLEAN_S = 0.4
 MIN_GAP_S = 0.2
 """A piece may end at a pause of this length."""
 MIN_PIECE_S = 1.0
-MAX_PIECE_S = 5.0
+MAX_PIECE_S = 3.5
 """Pieces are about this long at most, for a local speaker is sometimes two who sound alike."""
 MIN_FEATURE_FRAMES = 15
 MAX_FEATURE_FRAMES = 300

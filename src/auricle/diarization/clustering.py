@@ -23,7 +23,7 @@ MAX_DISTANCE = 0.6
 """Cosine distance of centred voices up to which clusters are joined: strangers are at about 1."""
 MAX_CLUSTERED = 4000
 """Voices that are clustered; of more, evenly spread ones. Bounds the matrix to 64 MB."""
-MIN_CLEAN_S = 1.0
+MIN_CLEAN_S = 2.0
 """Shorter pieces have a speaker, but no say in who there is."""
 MAX_WEIGHT_S = 5.0
 ROUNDS = 15
