@@ -136,7 +136,8 @@ class EngineInfo:
     """What an engine is and can do.
 
     `slots` is how many utterances it takes at once; a request that already has work in it leaves
-    `kept_slots` of them to others.
+    `kept_slots` of them to others. `is_proven` says that it computed windows when it was built, and
+    found them right: nobody need try it first.
     """
 
     name: str
@@ -147,6 +148,7 @@ class EngineInfo:
     word_times: bool = True
     context_bias: bool = False
     aligns: bool = False
+    is_proven: bool = False
 
     @property
     def slots_of_a_request(self) -> int:

@@ -152,6 +152,7 @@ class OpenVinoWhisper:
             kept_slots=max(1, int(KEPT_PART * self._slots)),
             context_bias=True,
             aligns=True,
+            is_proven=True,  # by `self_check`
         )
 
     def join(self, key: int, utterance: Utterance, options: DecodeOptions) -> None:
