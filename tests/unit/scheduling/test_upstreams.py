@@ -28,8 +28,7 @@ def stubs() -> Iterator[list[VllmStub]]:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+def asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PROBE_EVERY_S", 0.1)
     monkeypatch.setattr(module, "FIRST_BACKOFF_S", 0.05)
 
@@ -187,7 +186,10 @@ async def test_a_draining_upstream_ends_what_it_has(stubs: list[VllmStub]) -> No
         assert text_of(await last) == "Hello"
 
 
-async def test_without_upstreams_callers_are_told_and_later_served(stubs: list[VllmStub]) -> None:
+async def test_without_upstreams_callers_are_told_and_later_served(
+    stubs: list[VllmStub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
     for stub in stubs:
         stub.health = 500
     async with scheduler_of(stubs) as scheduler:
