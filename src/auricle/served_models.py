@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auricle.engines.protocol import Submit
 from auricle.engines.registry import EngineSpec
 from auricle.engines.voxtral.model import VoxtralModel
-from auricle.engines.voxtral.vllm_upstream import UpstreamOptions, VllmUpstream
 from auricle.errors import SettingsError
 from auricle.pipeline.companion import Companion
 from auricle.pipeline.transcribe import Transcriber
@@ -24,6 +24,9 @@ from auricle.weights.progress import Progress
 from auricle.weights.row import ModelRow
 from auricle.weights.store import ModelStore
 from auricle.weights.table import VAD_MODEL, ModelTable, companion_of
+
+if TYPE_CHECKING:
+    from auricle.engines.voxtral.vllm_upstream import VllmUpstream
 
 FEATURES = frozenset({Feature.DIARIZE, Feature.SPEAKER_REFERENCES})
 """What every model can, because it is done beside it."""
@@ -212,7 +215,12 @@ class ServedModels:
             log_format=settings.log_format,
         )
 
-    def _upstream(self, row: ModelRow, url: str) -> VllmUpstream:
+    def _upstream(self, row: ModelRow, url: str) -> "VllmUpstream":
+        from auricle.engines.voxtral.vllm_upstream import (  # noqa: PLC0415 (few servers have one)
+            UpstreamOptions,
+            VllmUpstream,
+        )
+
         settings = self._settings
         name = settings.vllm_model or (row.hub.repo if row.hub else row.id)
         model = VoxtralModel(name, row.languages, row.kind == "voxtral-realtime")

@@ -6,6 +6,8 @@ import sys
 import pytest
 
 SERVER = ("auricle.cli", "auricle.runtime", "auricle.server.app", "auricle.server.serving")
+START = ("auricle.cli.serve", "auricle.runtime", "auricle.server.keys", "auricle.server.listener")
+"""What the server has loaded when it starts its children; it loads the rest beside them."""
 WORKER = ("auricle.scheduling.worker_process", "auricle.engines.whisper.openvino_engine")
 DECODER = ("auricle.frontend.child",)
 OF_CHILDREN = ("av", "ctranslate2", "onnxruntime", "openvino", "soxr", "torch")
@@ -16,10 +18,11 @@ OF_THE_SERVER = ("httpx", "prometheus_client", "starlette", "uvicorn")
     ("modules", "unused"),
     [
         (SERVER, OF_CHILDREN),
+        (START, (*OF_CHILDREN, *OF_THE_SERVER, "auricle.cli.transcribe")),
         (WORKER, (*OF_THE_SERVER, "av", "ctranslate2", "onnxruntime", "torch")),
         (DECODER, (*OF_THE_SERVER, "ctranslate2", "openvino", "tokenizers", "torch")),
     ],
-    ids=["server", "worker", "decoder"],
+    ids=["server", "start", "worker", "decoder"],
 )
 def test_a_process_loads_what_it_needs(modules: tuple[str, ...], unused: tuple[str, ...]) -> None:
     code = (

@@ -3,9 +3,9 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from auricle import __version__
-from auricle.cli import bench, models, serve, settings, transcribe, tune
 from auricle.errors import AuricleError, SettingsError
 
 EXIT_FAILED = 1
@@ -13,15 +13,19 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser with all commands; each sets `run` to the function that does it."""
+COMMANDS = ("serve", "transcribe", "models", "settings", "bench", "tune")
+"""Each is a module of this package, with a function `register`."""
+
+
+def build_parser(commands: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser with these commands; each sets `run` to the function that does it."""
     parser = argparse.ArgumentParser(
         prog="auricle", description="Self-hosted speech to text for the Mistral audio API."
     )
     parser.add_argument("--version", action="version", version=f"auricle {__version__}")
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (serve, transcribe, models, settings, bench, tune):
-        module.register(subparsers)
+    for command in commands:
+        import_module(f"auricle.cli.{command}").register(subparsers)
     return parser
 
 
@@ -31,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 1: failed, one sentence on standard error says why. 2: wrong usage or settings.
     130: interrupted.
     """
-    arguments = build_parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    asked = argv[:1] if argv and argv[0] in COMMANDS else COMMANDS  # no other is waited for
+    arguments = build_parser(asked).parse_args(argv)
     try:
         status: int = arguments.run(arguments)
     except SettingsError as error:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from auricle import telemetry
@@ -37,8 +38,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    from auricle.runtime import Weights  # noqa: PLC0415 (other commands need not wait for it)
-    from auricle.server.app import check_exposure  # noqa: PLC0415
+    from auricle.runtime import Weights  # noqa: PLC0415 (flags are checked before)
+    from auricle.server.keys import check_exposure  # noqa: PLC0415
     from auricle.weights.progress import progress_for  # noqa: PLC0415
 
     settings, _ = load(setting_flags(arguments))
@@ -50,12 +51,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, weights: "Weights") -> None:
+    """Serve; what answers requests is loaded while the engine starts in a process of its own."""
     from auricle.runtime import Runtime  # noqa: PLC0415
-    from auricle.server.app import create_app  # noqa: PLC0415
-    from auricle.server.serving import bind, serve  # noqa: PLC0415
+    from auricle.server.listener import bind  # noqa: PLC0415
 
     listener = bind(settings.host, settings.port)
+    loading = asyncio.create_task(asyncio.to_thread(import_module, "auricle.server.serving"))
     async with Runtime(settings, weights) as runtime:
+        await loading
+        from auricle.server.app import create_app  # noqa: PLC0415
+        from auricle.server.serving import serve  # noqa: PLC0415
+
         app = create_app(runtime, settings)
         await serve(app, listener, grace_s=settings.grace_s, on_started=_announce)
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from auricle import telemetry
 from auricle.engines.protocol import (
@@ -23,10 +24,12 @@ from auricle.engines.protocol import (
 )
 from auricle.engines.voxtral.text import plain_hypothesis
 from auricle.engines.voxtral.vllm_dialect import UpstreamTrouble
-from auricle.engines.voxtral.vllm_upstream import VllmUpstream
 from auricle.errors import AuricleError, EngineFailed, Unavailable, UpstreamFailed
 from auricle.scheduling.fair_queue import FairQueue
 from auricle.scheduling.replay import RESTARTED, Replay, Restarted
+
+if TYPE_CHECKING:
+    from auricle.engines.voxtral.vllm_upstream import VllmUpstream
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,7 @@ class _Errand:
 class _Member:
     """An upstream, whether it is well, and what it has to do."""
 
-    upstream: VllmUpstream
+    upstream: "VllmUpstream"
     is_up: bool = False
     n_failures: int = 0  # in a row
     doubt: asyncio.Event = field(default_factory=asyncio.Event)
@@ -93,7 +96,7 @@ class UpstreamScheduler:
     caller already has must come out again: the next try continues after it, or the request fails.
     """
 
-    def __init__(self, model_id: str, upstreams: Sequence[VllmUpstream]) -> None:
+    def __init__(self, model_id: str, upstreams: "Sequence[VllmUpstream]") -> None:
         self._model_id = model_id
         self._members = [_Member(upstream) for upstream in upstreams]
         self._queue: FairQueue[_Errand] = FairQueue()

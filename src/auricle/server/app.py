@@ -1,15 +1,14 @@
 """Puts the server together: settings and a service in, an ASGI application out."""
 
-import ipaddress
-
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from auricle.errors import NotFound, SettingsError
+from auricle.errors import NotFound
 from auricle.server.admission import Admission
-from auricle.server.auth import ApiKey, Authentication, parse_keys, read_keys_file
+from auricle.server.auth import Authentication
 from auricle.server.doors import CrossOrigin, HostCheck
 from auricle.server.failures import Failures
+from auricle.server.keys import check_exposure, read_keys
 from auricle.server.metrics import Metrics
 from auricle.server.rate import RateLimit
 from auricle.server.refuse import refuse
@@ -25,41 +24,6 @@ from auricle.server.sse import Pace
 from auricle.server.wire.body import BodyLimits
 from auricle.settings import Settings
 from auricle.sources.url import Fetcher
-
-
-def read_keys(settings: Settings) -> list[ApiKey]:
-    """All configured keys.
-
-    Raises:
-        SettingsError: a key is malformed or the file cannot be read.
-    """
-    keys = parse_keys(settings.api_keys.get_secret_value())
-    if settings.keys_file is not None:
-        keys += read_keys_file(settings.keys_file)
-    return keys
-
-
-def check_exposure(settings: Settings) -> None:
-    """Refuse to serve strangers without keys.
-
-    Raises:
-        SettingsError: the address is not loopback, no key is configured, and `allow_open` is
-            not set; or a key is malformed.
-    """
-    if read_keys(settings) or settings.allow_open or _is_loopback(settings.host):
-        return
-    raise SettingsError(
-        f"refusing to serve without keys on {settings.host}: set AURICLE_API_KEYS, or "
-        "AURICLE_ALLOW_OPEN=true if everybody who reaches that address may use this server",
-        param="host",
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _admission(settings: Settings) -> Admission:

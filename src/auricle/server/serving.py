@@ -11,11 +11,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from auricle import telemetry
-from auricle.errors import SettingsError
 from auricle.server import tekken
 from auricle.server.admission import Admission
 from auricle.server.app import Application
 from auricle.server.http_protocol import BoundedHttpProtocol
+from auricle.server.listener import url_of
 from auricle.sources import spool
 
 logger = logging.getLogger(__name__)
@@ -69,26 +69,6 @@ class HttpServer(uvicorn.Server):
         yield
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 picks a free one.
-
-    Raises:
-        SettingsError: the address cannot be used.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named: asyncio turns Nagle's delay off only where it is.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host.strip("[]"), port))
-    except OSError as error:
-        listener.close()
-        raise SettingsError(
-            f"cannot listen on {host} port {port}: {error.strerror or error}", param="port"
-        ) from error
-    return listener
-
-
 async def serve(
     app: Application,
     listener: socket.socket,
@@ -103,14 +83,14 @@ async def serve(
 
     Args:
         app: from `create_app`.
-        listener: from `bind`; closed at the end.
+        listener: from `listener.bind`; closed at the end.
         grace_s: seconds that accepted requests may go on.
         on_started: called with the server's URL once it listens.
     """
 
     def announce() -> None:
         if on_started is not None:
-            on_started(_url_of(listener))
+            on_started(url_of(listener))
 
     server = HttpServer(app, announce)
     async with asyncio.TaskGroup() as tasks:
@@ -126,11 +106,6 @@ def _prepare() -> None:
     tekken.load()
     if n_files := spool.sweep():
         telemetry.log(logger, logging.INFO, "spool.swept", files=n_files)
-
-
-def _url_of(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @contextlib.contextmanager

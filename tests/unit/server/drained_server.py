@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from auricle.pipeline.options import TranscribeOptions
 from auricle.server.app import create_app
-from auricle.server.serving import bind, serve
+from auricle.server.listener import bind
+from auricle.server.serving import serve
 from auricle.transcript.events import Completed, TextDelta
 from unit.server.harness import settings_of
 from unit.server.scripted_service import TRANSCRIPT, ScriptedService, Step

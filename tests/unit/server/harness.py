@@ -9,7 +9,8 @@ import httpx
 
 from auricle.server.app import Application
 from auricle.server.http_protocol import BoundedHttpProtocol
-from auricle.server.serving import HttpServer, bind
+from auricle.server.listener import bind
+from auricle.server.serving import HttpServer
 from auricle.settings import Settings
 
 MakeApp = Callable[..., Application]

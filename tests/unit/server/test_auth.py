@@ -9,8 +9,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message
 
 from auricle.errors import SettingsError
-from auricle.server.app import Application, check_exposure, create_app
-from auricle.server.auth import is_open, parse_keys, read_keys_file
+from auricle.server.app import Application, create_app
+from auricle.server.auth import is_open
+from auricle.server.keys import check_exposure, parse_keys, read_keys_file
 from unit.server.harness import MakeApp, client_of, settings_of
 from unit.server.scripted_service import ScriptedService
 

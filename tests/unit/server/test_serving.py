@@ -3,7 +3,7 @@
 import pytest
 
 from auricle.errors import SettingsError
-from auricle.server.serving import bind
+from auricle.server.listener import bind
 
 
 def test_a_free_port() -> None:

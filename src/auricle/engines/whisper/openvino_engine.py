@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,14 +34,12 @@ from auricle.engines.whisper.decoding.languages import (
 )
 from auricle.engines.whisper.decoding.window import Vocabulary, WindowDecoding, WindowResult
 from auricle.engines.whisper.encode_queue import SHORT_S, EncodeQueue
-from auricle.engines.whisper.generation_config import GenerationConfig
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.kernel import Encoding, Kernel, KernelLimits
 from auricle.engines.whisper.memory import drop_pages_of, trim_heap
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
 from auricle.engines.whisper.self_check import SELF_CHECK_WINDOWS, self_check
-from auricle.engines.whisper.tokenizer import WhisperTokenizer
 from auricle.engines.whisper.weights import WhisperDims, load_weights
 from auricle.engines.whisper.window_places import CrossState
 from auricle.engines.whisper.word_times import words_of
@@ -121,14 +120,15 @@ class OpenVinoWhisper:
             EngineFailed: this processor does not compute them rightly (`self_check`).
         """
         weights = load_weights(folder)
-        tokenizer = WhisperTokenizer(folder / "tokenizer.json")
-        self._vocabulary = Vocabulary(tokenizer, GenerationConfig.read(folder, tokenizer))
         self._policy = policy
         self._context = context
         slots = self._slots = _affordable(slots, weights.dims, graph_options)
         n_windows = max(slots + PARTS_AT_ONCE, SELF_CHECK_WINDOWS)
         limits = KernelLimits(n_windows, n_rows=2 * n_windows * policy.widest_beam)
-        self._kernel = Kernel(weights, graph_options, limits, cache_folder)
+        with ThreadPoolExecutor(1) as beside:  # the compiler needs no interpreter
+            vocabulary = beside.submit(Vocabulary.read, folder)
+            self._kernel = Kernel(weights, graph_options, limits, cache_folder)
+            self._vocabulary = vocabulary.result()
         self_check(self._kernel)
         for read in (folder, cache_folder):
             if read is not None:
@@ -136,6 +136,7 @@ class OpenVinoWhisper:
         self._aligner = Aligner(
             weights, graph_options, self._kernel, self._vocabulary.config.alignment_heads
         )
+        tokenizer = self._vocabulary.tokenizer
         self._biases = Biases(tokenizer, weights.dims.n_vocab, policy.bias)
         self._live: dict[int, _Live] = {}
         self._unencoded = EncodeQueue()

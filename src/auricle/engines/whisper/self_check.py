@@ -14,7 +14,7 @@ from auricle.errors import EngineFailed
 N_FRAMES = (200, 140)
 SELF_CHECK_WINDOWS = len(N_FRAMES)
 PROMPTS = ([1, 2, 3], [4], [5, 6, 7, 8, 9])
-N_STEPS = 3
+N_STEPS = 2
 
 MAX_BATCH_DIFFERENCE = 0.05
 """Of logits in a batch and alone, in units of their spread: rounding stays far below."""

@@ -6,6 +6,7 @@ here waits or computes for long.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -66,6 +67,12 @@ class Vocabulary:
 
     tokenizer: WhisperTokenizer
     config: GenerationConfig
+
+    @classmethod
+    def read(cls, folder: Path) -> "Vocabulary":
+        """Of the checkpoint in `folder`."""
+        tokenizer = WhisperTokenizer(folder / "tokenizer.json")
+        return cls(tokenizer, GenerationConfig.read(folder, tokenizer))
 
     def rules(self, last_s: float) -> list[LogitRule]:
         """The rules of a window with timestamps up to `last_s`."""
