@@ -23,3 +23,8 @@ class Span:
     def n_samples(self) -> int:
         """Length."""
         return self.end - self.start
+
+    @property
+    def middle(self) -> int:
+        """Halfway between its edges."""
+        return (self.start + self.end) // 2

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from auricle.pipeline.heard import Heard, Said
 from auricle.pipeline.windows import Window
+from auricle.transcript.joining import join_texts
 from auricle.transcript.model import Segment, Word
 
 LONGEST_PAUSE_S = 0.7
@@ -26,13 +27,15 @@ _OUTER_MARKS = re.compile(r"^\W+|\W+$")
 class SentenceJoins:
     """Takes what was heard, in order, and gives it again. Owner: one transcription.
 
-    The last window with text is held until the next one begins, if it ends with a full stop.
+    If the last window with text ends with a full stop, that is held until the next one begins; the
+    text before it is said.
     """
 
     def __init__(self) -> None:
         self._before: Heard | None = None  # the last window with text
         self._is_held = False
         self._opening: str | None = ""  # of the window that is being said; None: it is decided
+        self._said = ""  # of that window
         self._first = ""  # the letter it begins with, where that is another
         self._small: set[str] = set()  # words that were written small inside a sentence
         self._great: set[str] = set()  # with a capital letter there
@@ -47,6 +50,7 @@ class SentenceJoins:
 
     def _feed_said(self, said: Said) -> list[Said | Heard]:
         if self._opening is None:
+            self._said += said.text
             return [said]
         self._opening += said.text
         word = _FIRST_WORD.match(self._opening)
@@ -54,7 +58,8 @@ class SentenceJoins:
             return []
         text = self._opening.lstrip()
         released = self._decide(word[1], said.window, said.language)
-        return [*released, replace(said, text=self._cased(text))]
+        self._said = self._cased(text)
+        return [*released, replace(said, text=self._said)]
 
     def _feed_heard(self, heard: Heard) -> list[Said | Heard]:
         segments = heard.hypothesis.segments
@@ -68,9 +73,18 @@ class SentenceJoins:
         cased = (_with_first_letter(first, self._cased(first.text)), *others)
         heard = replace(heard, hypothesis=replace(heard.hypothesis, segments=cased))
         self._learn(" ".join(segment.text for segment in cased))
-        self._before, self._opening, self._first = heard, "", ""
+        rest = self._rest(heard)
+        self._before, self._opening, self._first, self._said = heard, "", "", ""
         self._is_held = cased[-1].text.endswith(".")
-        return released if self._is_held else [*released, heard]
+        return [*released, *rest] if self._is_held else [*released, heard]
+
+    def _rest(self, heard: Heard) -> list[Said | Heard]:
+        """What of a window's text was not said and will stay as it is."""
+        hypothesis = heard.hypothesis
+        text = join_texts(segment.text for segment in hypothesis.segments).removesuffix(".")
+        if not text.startswith(self._said) or text == self._said:
+            return []
+        return [Said(heard.window, text[len(self._said) :], hypothesis.language)]
 
     def _decide(self, word: str, window: Window, language: str) -> list[Said | Heard]:
         """How the window that begins with this word follows the one before."""

@@ -141,6 +141,9 @@ class Transcriber:
             for span in segmenter.feed(block.speech):
                 for window in packer.add_span(span):
                     yield window
+            for window in packer.begin(block.expected_s or 0.0, segmenter.open_start):
+                yield window
+                await recording.hint_known.wait()  # its first text is not to wait for the reader
             if segmenter.open_start is None:
                 packer.drop_before(block.start + len(block.waveform))
         n_samples = recording.end.n_samples if recording.end is not None else 0

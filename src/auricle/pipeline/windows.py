@@ -22,13 +22,17 @@ class WindowOptions:
 
     When more speech is pending than `max_s`, a window is closed at the longest pause that
     leaves it at least `min_s` long. The first window of a recording that needs more than one
-    is shorter, between `first_min_s` and `first_max_s`: its text is what the caller waits for.
+    is shorter, between `first_min_s` and `first_max_s`: its text is what the caller waits for. If
+    the recording is expected to last `long_s` that window is closed as soon as there is enough: at
+    a pause longer than `kept_pause_s`, or, once `first_max_s` are pending, in the longest pause
+    so far, however short.
     """
 
     max_s: float = 30.0
     min_s: float = 24.0
     first_min_s: float = 7.0
     first_max_s: float = 13.0
+    long_s: float = 60.0
     kept_pause_s: float = 1.0
 
 
@@ -130,6 +134,10 @@ class Window:
         return Window(self.waveform[cut:], tuple(pieces))
 
 
+def _before(spans: Sequence[Span], end: int) -> tuple[Span, ...]:
+    return tuple(Span(span.start, min(span.end, end)) for span in spans if span.start < end)
+
+
 def _behind(spans: Sequence[Span], start: int) -> tuple[Span, ...]:
     return tuple(Span(max(span.start, start), span.end) for span in spans if span.end > start)
 
@@ -148,6 +156,7 @@ class WindowPacker:
         self._spans: list[Span] = []
         self._pauses = PauseFinder()
         self._is_first = True
+        self._begins_at = 0  # sample: what was before went out with the first window
 
     def add_audio(self, waveform: Waveform, speech: Iterable[float] = ()) -> None:
         """The next samples of the recording, and the speech probability of each frame in them."""
@@ -157,11 +166,50 @@ class WindowPacker:
 
     def add_span(self, span: Span) -> list[Window]:
         """The next span of speech, whose audio is already there; the windows it completes."""
-        self._spans.append(span)
+        self._spans += _behind([span], self._begins_at)
         windows = []
         while len(self._spans) > 1 and self._length_s(self._spans) > self._options.max_s:
             windows.append(self._close(self._best_cut()))
         return windows
+
+    def begin(self, expected_s: float, open_start: int | None) -> list[Window]:
+        """The first window of a long recording, as soon as it can be closed.
+
+        Args:
+            expected_s: how long the recording is, as far as is known.
+            open_start: where speech begins that is no span yet, or None; in samples.
+        """
+        if not self._is_first or expected_s < self._options.long_s:
+            return []
+        if open_start is None and self._is_enough():
+            return self.finish()
+        now = [] if open_start is None else [Span(open_start, self._audio_end)]
+        spans = [*self._spans, *now]
+        if self._length_s(spans) <= self._options.first_max_s:
+            return []
+        cut = self._early_cut(spans)
+        if cut is None:
+            return []
+        before = _before(spans, cut)
+        self._spans, self._begins_at = [*before, *_behind(self._spans, cut)], cut
+        return [self._close(len(before))]
+
+    def _is_enough(self) -> bool:
+        """Whether a long pause follows speech that fills a first window."""
+        if not self._spans or self._length_s(self._spans) < self._options.first_min_s:
+            return False
+        return self._audio_end - self._spans[-1].end > self._options.kept_pause_s * SAMPLE_RATE
+
+    def _early_cut(self, spans: Sequence[Span]) -> int | None:
+        """The middle of the longest pause that lies where the first window may end."""
+        shortest, longest = self._options.first_min_s, self._options.first_max_s
+        pauses = [
+            pause
+            for pause in self._pauses.between(spans[0].start, spans[-1].end)
+            if pause.end < spans[-1].end
+            and shortest <= self._length_s(_before(spans, pause.middle)) <= longest
+        ]
+        return max(pauses, key=lambda pause: pause.n_samples).middle if pauses else None
 
     def finish(self) -> list[Window]:
         """No more speech follows; the last window, if there is any."""

@@ -35,10 +35,16 @@ def fed(joins: SentenceJoins, *items: Said | Heard) -> Iterator[Said | Heard]:
 
 
 def text_of(*items: Heard) -> str:
-    """What is read in the end; words must say the same."""
-    texts = []
+    """What is read in the end; words must say the same, and what was said before begins it."""
+    texts: list[str] = []
+    said = ""
     for item in fed(SentenceJoins(), *items):
-        assert isinstance(item, Heard)
+        if isinstance(item, Said):
+            said += item.text
+            continue
+        whole = join_texts(segment.text for segment in item.hypothesis.segments)
+        assert whole.startswith(said)
+        said = ""
         for segment in item.hypothesis.segments:
             assert join_words(segment.words) == segment.text
             texts.append(segment.text)
@@ -93,7 +99,7 @@ def test_texts_on_the_way_begin_the_windows() -> None:
 def test_the_window_before_is_given_before_what_follows_it() -> None:
     first, second = heard("It hung.", 0, 9), heard("in the hall.", 9, 20)
     joins = SentenceJoins()
-    assert joins.feed(first) == []
+    assert joins.feed(first) == [Said(first.window, "It hung", "en")]
     assert joins.feed(Said(second.window, "in", "en")) == []
     before, said = joins.feed(Said(second.window, " the", "en"))
     assert isinstance(before, Heard)
@@ -104,4 +110,14 @@ def test_the_window_before_is_given_before_what_follows_it() -> None:
 def test_windows_without_text_keep_their_place() -> None:
     items = [heard("It hung.", 0, 9), heard("", 9, 20), heard("and fell.", 20, 25)]
     out = list(fed(SentenceJoins(), *items))
-    assert [item.window for item in out] == [item.window for item in items]
+    assert [item.window for item in out if isinstance(item, Heard)] == [i.window for i in items]
+
+
+def test_only_the_full_stop_waits_for_the_next_window() -> None:
+    first = heard("It hung in the hall.", 0, 9)
+    joins = SentenceJoins()
+    assert joins.feed(Said(first.window, "It hung in", "en")) == [
+        Said(first.window, "It hung in", "en")
+    ]
+    assert joins.feed(first) == [Said(first.window, " the hall", "en")]
+    assert joins.finish() == [first]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from auricle.audio.waveform import SAMPLE_RATE, Span
 from auricle.pipeline.windows import Window, WindowOptions, WindowPacker
+from auricle.vad.segmenter import FRAME_LENGTH
 
 
 def spans_s(*edges: tuple[float, float]) -> list[Span]:
@@ -85,6 +86,62 @@ def test_a_window_is_ready_as_soon_as_more_speech_is_pending_than_fits() -> None
     assert packer.add_span(Span(0, 13 * SAMPLE_RATE)) == []
     assert packer.add_span(Span(14 * SAMPLE_RATE, 20 * SAMPLE_RATE)) == []
     assert len(packer.add_span(Span(21 * SAMPLE_RATE, 32 * SAMPLE_RATE))) == 1
+
+
+def hear(packer: WindowPacker, length_s: float, *pauses: tuple[float, float]) -> None:
+    """Audio of which all but the pauses is speech."""
+    n_frames = round(length_s * SAMPLE_RATE) // FRAME_LENGTH
+    at_s = np.arange(n_frames) * FRAME_LENGTH / SAMPLE_RATE
+    speech = np.ones(n_frames)
+    for start, end in pauses:
+        speech[(start <= at_s) & (at_s < end)] = 0
+    packer.add_audio(np.zeros(n_frames * FRAME_LENGTH, np.float32), speech)
+
+
+def test_the_first_window_of_a_long_recording_is_ready_as_soon_as_it_is_full() -> None:
+    packer = WindowPacker(WindowOptions())
+    hear(packer, 12.5, (6.0, 6.9), (8, 8.8), (10, 10.4))
+    for span in spans_s((0, 6), (6.9, 8), (8.8, 10)):
+        assert packer.add_span(span) == []
+    assert packer.begin(100, 10 * SAMPLE_RATE) == [], "not yet"
+    hear(packer, 1.0)
+    assert packer.begin(59, 10 * SAMPLE_RATE) == [], "not in a short recording"
+    (window,) = packer.begin(100, 10 * SAMPLE_RATE)
+    assert window.end_s == pytest.approx(8.0)
+    assert packer.begin(100, 10 * SAMPLE_RATE) == [], "only the first"
+    (rest,) = packer.finish()
+    assert rest.start_s == pytest.approx(8.8)
+
+
+def test_it_ends_in_a_short_pause_where_there_is_no_long_one() -> None:
+    packer = WindowPacker(WindowOptions())
+    hear(packer, 13.5, (3, 3.3), (9, 9.3), (11, 11.2))
+    assert packer.add_span(Span(0, 1 * SAMPLE_RATE)) == []
+    (window,) = packer.begin(100, 2 * SAMPLE_RATE)
+    assert 9.0 < window.end_s < 9.3
+    hear(packer, 6.5)
+    assert packer.add_span(Span(2 * SAMPLE_RATE, 20 * SAMPLE_RATE)) == []
+    (rest,) = packer.finish()
+    assert rest.start_s == window.end_s
+    assert rest.end_s == pytest.approx(20, abs=0.1)
+
+
+def test_it_ends_in_a_long_pause_as_soon_as_there_is_enough() -> None:
+    packer = WindowPacker(WindowOptions())
+    hear(packer, 8.9, (4, 4.5), (8, 9))
+    assert packer.add_span(Span(0, 4 * SAMPLE_RATE)) == []
+    assert packer.add_span(Span(round(4.5 * SAMPLE_RATE), 8 * SAMPLE_RATE)) == []
+    assert packer.begin(100, None) == [], "the pause is not long yet"
+    hear(packer, 0.3, (0, 1))
+    (window,) = packer.begin(100, None)
+    assert window.end_s == pytest.approx(8)
+    assert packer.finish() == []
+
+
+def test_without_any_pause_the_first_window_waits_for_one() -> None:
+    packer = WindowPacker(WindowOptions())
+    hear(packer, 20, (3, 3.3), (15, 15.5))
+    assert packer.begin(100, 0) == []
 
 
 def test_speech_from_the_very_first_sample_is_kept() -> None:

@@ -9,8 +9,9 @@ wait is without end.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-SHORT_S = 10.0
-"""Length of an utterance somebody is likely to wait for."""
+SHORT_S = 13.0
+"""Length of an utterance that somebody is likely to wait for: a clip, or the first window of a
+long recording."""
 
 MAX_OVERTAKEN = 4
 """Shorter utterances that may be encoded before a stage of one that came earlier. Then all count

@@ -1,11 +1,13 @@
 """Memory that is given back, seen from outside."""
 
 import mmap
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from auricle.engines.whisper.memory import drop_pages_of, trim_heap
+from auricle.engines.whisper.memory import drop_pages_of
 
 pytestmark = pytest.mark.needs("procfs")
 
@@ -38,15 +40,25 @@ def test_read_pages_of_a_folder_go_and_come_back(tmp_path: Path) -> None:
     assert mapped[0][:] == content
 
 
-def resident_bytes_in_all() -> int:
+IN_A_FRESH_HEAP = """
+import mmap
+from pathlib import Path
+from auricle.engines.whisper.memory import trim_heap
+
+def resident_bytes():
     return int(Path("/proc/self/statm").read_text("utf-8").split()[1]) * mmap.PAGESIZE
+
+pairs = [(bytearray(100_000), bytearray(1_000)) for _ in range(600)]
+small = [pair[1] for pair in pairs]
+pairs.clear()
+before = resident_bytes()
+trim_heap()
+print(before - resident_bytes(), len(small))
+"""
 
 
 def test_what_lies_between_small_things_is_given_back() -> None:
-    pairs = [(bytearray(100_000), bytearray(1_000)) for _ in range(600)]
-    small = [pair[1] for pair in pairs]
-    pairs.clear()
-    before = resident_bytes_in_all()
-    trim_heap()
-    assert resident_bytes_in_all() < before - 40_000_000
-    assert len(small) == 600
+    run = [sys.executable, "-c", IN_A_FRESH_HEAP]
+    given_back, n_kept = map(int, subprocess.check_output(run, text=True).split())
+    assert given_back > 40_000_000
+    assert n_kept == 600

@@ -101,7 +101,7 @@ def test_deltas_wait_soon_after_text_is_told_again(whisper_base: Path) -> None:
     tokens = [tokenizer.timestamp_begin, *tokenizer.encode(RETOLD)]
     stream, sent = TextStream(tokenizer, lag=STREAM_LAG_TOKENS), ""
     for n in range(len(tokens)):
-        sent += stream.take(tokens[:n])
+        sent += stream.take(tokens[:n], [tokens[:n]])
     assert sent.startswith(TOLD_ONCE.strip())
     assert len(sent) < len(TOLD_ONCE + DINNERS + DISHES)
 

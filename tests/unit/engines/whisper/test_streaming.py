@@ -61,7 +61,7 @@ def test_deltas_are_a_prefix_of_the_joined_segments(
     stream = TextStream(tokenizer, lag=lag)
     sent = ""
     for n in range(1, len(tokens) + 1):
-        piece = stream.take(tokens[:n])
+        piece = stream.take(tokens[:n], [tokens[:n]])
         assert "\ufffd" not in piece
         sent += piece
     cut, _ = split_at_timestamps(tokens, tokenizer, 30.0)
@@ -89,10 +89,10 @@ def test_repetition_is_seen_from_its_second_round(tokens: list[int], start: int)
 def test_text_of_a_loop_is_held_back(tokenizer: WhisperTokenizer) -> None:
     stream = TextStream(tokenizer, lag=0)
     tokens = [tokenizer.timestamp_begin, *byte_tokens(" so it goes")]
-    sent = stream.take(tokens)
+    sent = stream.take(tokens, [tokens])
     for _ in range(30):
         tokens += byte_tokens(" ha")
-        sent += stream.take(tokens)
+        sent += stream.take(tokens, [tokens])
     assert sent.count("ha") <= 2
 
 
@@ -100,5 +100,24 @@ def test_what_is_out_is_final(tokenizer: WhisperTokenizer) -> None:
     stream = TextStream(tokenizer, lag=2)
     assert stream.n_final == 0
     tokens = [tokenizer.timestamp_begin, *byte_tokens("abcd")]
-    assert stream.take(tokens) == "ab"
+    assert stream.take(tokens, [tokens]) == "ab"
     assert stream.n_final == 3
+
+
+def test_what_all_texts_say_is_out_as_soon_as_they_are_ahead_of_it(
+    tokenizer: WhisperTokenizer,
+) -> None:
+    stream = TextStream(tokenizer, lag=2)
+    common = [tokenizer.timestamp_begin, *byte_tokens("abc")]
+    texts = [[*common, *byte_tokens(rest)] for rest in ("d", "xyz")]
+    assert stream.take(common, texts) == "ab"
+    assert stream.take(common, [[*text, *byte_tokens("!")] for text in texts]) == "c"
+
+
+def test_it_waits_while_one_of_them_is_in_a_loop(tokenizer: WhisperTokenizer) -> None:
+    stream = TextStream(tokenizer, lag=0)
+    common = [tokenizer.timestamp_begin, *byte_tokens("ha ha")]
+    assert stream.take(common, [[*common, *byte_tokens("tter")]]) == "ha ha"
+    stream = TextStream(tokenizer, lag=0)
+    looping = [*common, *byte_tokens(" ha")]
+    assert stream.take(common, [[*common, *byte_tokens("tte")], looping]) == "ha"

@@ -136,9 +136,13 @@ class BeamSearch:
     @property
     def tokens(self) -> Sequence[int]:
         """See `Search`: what all texts that may still win have in common."""
-        texts = [beam.tokens for beam in self._beams]
-        texts += [finished.decoded.tokens for finished in self._finished]
-        return common_prefix(texts)
+        return common_prefix(self.texts)
+
+    @property
+    def texts(self) -> Sequence[tuple[int, ...]]:
+        """See `Search`."""
+        followed = [beam.tokens for beam in self._beams]
+        return [*followed, *(finished.decoded.tokens for finished in self._finished)]
 
     @property
     def logprobs(self) -> Sequence[float]:

@@ -51,6 +51,11 @@ class GreedySearch:
         return self._tokens
 
     @property
+    def texts(self) -> Sequence[Sequence[int]]:
+        """See `Search`."""
+        return [self._tokens]
+
+    @property
     def logprobs(self) -> Sequence[float]:
         """See `Search`."""
         return self._logprobs

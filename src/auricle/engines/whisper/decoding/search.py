@@ -59,6 +59,11 @@ class Search(Protocol):
         ...
 
     @property
+    def texts(self) -> Sequence[Sequence[int]]:
+        """All tokens of the texts that may be the result; at least one until that is there."""
+        ...
+
+    @property
     def logprobs(self) -> Sequence[float]:
         """Natural log-probabilities of the best tokens so far, as many or more."""
         ...

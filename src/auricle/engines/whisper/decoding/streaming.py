@@ -41,7 +41,7 @@ class IncrementalDetokenizer:
 class TextStream:
     """Deltas of a window; their concatenation begins the joined text of its segments.
 
-    `lag` tokens are held back, as long as they may turn out to be the first of a loop.
+    The last `lag` tokens are held back, as long as they may turn out to be the first of a loop.
     """
 
     def __init__(self, tokenizer: WhisperTokenizer, *, lag: int) -> None:
@@ -58,11 +58,17 @@ class TextStream:
         """Tokens that can no longer change, as text of theirs is out."""
         return self._n_taken if self._sent else 0
 
-    def take(self, tokens: Sequence[int]) -> str:
-        """The text that became final, given all tokens of the window so far."""
-        end = min(len(tokens) - self._lag, repetition_start(tokens))
+    def take(self, tokens: Sequence[int], texts: Sequence[Sequence[int]]) -> str:
+        """The text that became final.
+
+        Args:
+            tokens: of the window, all that will not change.
+            texts: how they go on, in one way or another; any of these may yet become a loop.
+        """
+        steady = (min(len(text) - self._lag, repetition_start(text)) for text in texts)
+        end = min(len(tokens), *steady)
         if end > self._n_taken:  # else nothing is sent, and the longer search is saved
-            end = min(end, retelling_start(tokens) or end)
+            end = min(end, *(retelling_start(text) or end for text in texts))
         text = ""
         while self._n_taken < end:
             text += self._push(tokens[self._n_taken])

@@ -224,7 +224,7 @@ class WindowDecoding:
             needed /= 2  # it may yet turn out to be silence: what is sent must be sure
         if mean < needed:
             return ""
-        text = self._stream.take(search.tokens)
+        text = self._stream.take(search.tokens, search.texts)
         self._sent = search.tokens[: self._stream.n_final]
         return text
 
