@@ -64,6 +64,9 @@ POSITIONS_PER_S = FRAMES_PER_S // 2
 PARTS_AT_ONCE = 1
 """Places for stretches of windows, beside those of the slots."""
 
+ASKED_AT_ONCE = 4
+"""Stretches whose language is asked for in one step, where places of slots are free."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -234,24 +237,32 @@ class OpenVinoWhisper:
         stretches = stretches_to_ask(live.utterance.speech)
         if len(stretches) < 2:
             return None
-        heard = [self._languages_in(state, stretch) for stretch in stretches]
+        heard: list[Probabilities] = []
+        while len(heard) < len(stretches):
+            n_free, _ = self._kernel.free_places()
+            n_asked = max(1, min(n_free, ASKED_AT_ONCE))
+            heard += self._languages_in(state, stretches[len(heard) : len(heard) + n_asked])
         i = first_change(heard)
         return None if i is None else (stretches[i - 1][1] + stretches[i][0]) / 2
 
-    def _languages_in(self, state: CrossState, stretch: Stretch) -> Probabilities:
-        """What a stretch of an encoded window is spoken in."""
-        first, last = (
-            min(round(edge_s * POSITIONS_PER_S), state.n_positions) for edge_s in stretch
-        )
-        first = min(first, state.n_positions - 1)
-        part = self._kernel.part(state, first, max(1, last - first))
-        row = self._kernel.join(part)
+    def _languages_in(self, state: CrossState, stretches: Sequence[Stretch]) -> list[Probabilities]:
+        """What stretches of an encoded window are spoken in, in one step of the decoder."""
+        rows: list[int] = []
         try:
-            (logits,) = self._kernel.step({row: [self._vocabulary.tokenizer.sot]})
+            for stretch in stretches:
+                first, last = (
+                    min(round(edge_s * POSITIONS_PER_S), state.n_positions) for edge_s in stretch
+                )
+                first = min(first, state.n_positions - 1)
+                part = self._kernel.part(state, first, max(1, last - first))
+                rows.append(self._kernel.join(part))
+                self._kernel.release(part)  # the row holds it
+            tokenizer, languages = self._vocabulary.tokenizer, self._vocabulary.config.languages
+            logits = self._kernel.step({row: [tokenizer.sot] for row in rows})
+            return [probabilities_of(each, languages) for each in logits]
         finally:
-            self._kernel.leave(row)
-            self._kernel.release(part)
-        return probabilities_of(logits, self._vocabulary.config.languages)
+            for row in rows:
+                self._kernel.leave(row)
 
     def _cut(self, key: int, end_s: float) -> None:
         """Begin anew with what lies before `end_s`."""
