@@ -53,11 +53,11 @@ class SentenceJoins:
             self._said += said.text
             return [said]
         self._opening += said.text
-        word = _FIRST_WORD.match(self._opening)
-        if word is None:
-            return []
         text = self._opening.lstrip()
-        released = self._decide(word[1], said.window, said.language)
+        word = _FIRST_WORD.match(text)
+        if word is None and (self._before is not None or not text):
+            return []  # what follows a window is judged by its first word, when that is whole
+        released = self._decide(word[1] if word else text, said.window, said.language)
         self._said = self._cased(text)
         return [*released, replace(said, text=self._said)]
 

@@ -121,3 +121,12 @@ def test_only_the_full_stop_waits_for_the_next_window() -> None:
     ]
     assert joins.feed(first) == [Said(first.window, " the hall", "en")]
     assert joins.finish() == [first]
+
+
+def test_the_first_window_waits_for_no_whole_word() -> None:
+    first = heard("Lobsters.", 0, 9)
+    joins = SentenceJoins()
+    assert joins.feed(Said(first.window, " ", "en")) == []
+    assert joins.feed(Said(first.window, "Lob", "en")) == [Said(first.window, "Lob", "en")]
+    assert joins.feed(Said(first.window, "st", "en")) == [Said(first.window, "st", "en")]
+    assert joins.feed(first) == [Said(first.window, "ers", "en")]
