@@ -119,7 +119,7 @@ class GraphOptions:
     def decoder_properties(self) -> dict[str, Any]:
         """For the plugin, whose fused attention would copy all keys and values at every step."""
         return self.encoder_properties() | {
-            "INFERENCE_NUM_THREADS": self.n_threads,
+            **_in_the_callers_thread(self.n_threads),
             "SNIPPETS_MODE": "DISABLE",
             "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
         }
@@ -127,8 +127,7 @@ class GraphOptions:
     def encoder_properties(self) -> dict[str, Any]:
         """For the plugin."""
         return {
-            "INFERENCE_NUM_THREADS": self.n_encoder_threads,
-            "NUM_STREAMS": 1,
+            **_in_the_callers_thread(self.n_encoder_threads),
             "CPU_RUNTIME_CACHE_CAPACITY": 0,
             "ENABLE_CPU_PINNING": False,  # workers share the cores with others
             "INFERENCE_PRECISION_HINT": self.arithmetic.value,
@@ -137,6 +136,15 @@ class GraphOptions:
             "KEY_CACHE_QUANT_MODE": "BY_TOKEN",
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": ACTIVATION_GROUP if self.int8_activations else 0,
         }
+
+
+def _in_the_callers_thread(n_threads: int) -> dict[str, Any]:
+    """For the plugin: `infer()` computes in the thread that calls it, with helpers beyond one.
+
+    A stream of one thread would lose the exceptions of nodes (2026.4.1) and leave the outputs of
+    the run before; without a stream there is one thread, and they are raised.
+    """
+    return {"INFERENCE_NUM_THREADS": n_threads, "NUM_STREAMS": 0 if n_threads == 1 else 1}
 
 
 class CompiledGraph:
@@ -153,6 +161,9 @@ class CompiledGraph:
         """
         try:
             compiled = runtime().compile_model(model, "CPU", dict(properties))
+            if compiled.get_property("INFERENCE_NUM_THREADS") == 1:  # there are no cores for more
+                alone = {**properties, **_in_the_callers_thread(1)}
+                compiled = runtime().compile_model(model, "CPU", alone)
         except RuntimeError as error:
             msg = f"OpenVINO cannot compile {model.get_friendly_name()}: {error}"
             raise EngineFailed(msg) from error
@@ -181,16 +192,13 @@ class CompiledGraph:
         self._request.set_tensor(name, ov.Tensor(np.asarray(array)))
 
     def run(self) -> None:
-        """Compute the outputs.
+        """Compute the outputs, in the caller's thread: also in a copy of the process (`threads`).
 
         Raises:
             EngineFailed: the plugin failed.
         """
-        # `infer()` loses exceptions of nodes with dynamic shapes and leaves the outputs of the
-        # run before (2026.4.1); waiting for an asynchronous run raises them.
         try:
-            self._request.start_async()
-            self._request.wait()
+            self._request.infer()
         except RuntimeError as error:
             msg = f"OpenVINO failed in {self._name}: {error}"
             raise EngineFailed(msg) from error
