@@ -9,6 +9,7 @@ End of input tells the child that its parent is gone.
 
 import asyncio
 import contextlib
+import ctypes
 import json
 import os
 import select
@@ -16,13 +17,26 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO
 
 MAX_HEADER_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 64 << 20
 _LENGTHS = struct.Struct("<II")
+
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Have the kernel end this process with its parent, however busy it is (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:  # it went before the call above
+        sys.exit(1)
 
 
 class FrameError(Exception):
@@ -73,12 +87,27 @@ class ChildChannel:
         writer = os.fdopen(os.dup(1), "wb", buffering=0)
         os.dup2(2, 1)
         reader = os.fdopen(os.dup(0), "rb", buffering=0)
+        with Path(os.devnull).open("rb") as nothing:
+            os.dup2(nothing.fileno(), 0)
         return cls(reader, writer)
+
+    @classmethod
+    def on_socket(cls, fd: int) -> "ChildChannel":
+        """Over a connected socket, which is the channel's own from now on."""
+        return cls(os.fdopen(os.dup(fd), "rb", buffering=0), os.fdopen(fd, "wb", buffering=0))
+
+    def close(self) -> None:
+        """Let go of both ends."""
+        self._reader.close()
+        self._writer.close()
 
     def _read_exactly(self, n: int) -> bytes | None:
         parts = bytearray()
         while len(parts) < n:
-            part = self._reader.read(n - len(parts))
+            try:
+                part = self._reader.read(n - len(parts))
+            except ConnectionError:  # a socket whose other end left unread frames behind
+                return None
             if not part:
                 return None
             parts += part
@@ -102,7 +131,7 @@ class ChildChannel:
         return bool(select.select([self._reader], [], [], 0)[0])
 
     def write(self, header: Mapping[str, Any], payload: bytes | memoryview = b"") -> None:
-        """Send a frame; BrokenPipeError when the parent is gone."""
+        """Send a frame; ConnectionError when the parent is gone."""
         frame = Frame(header, payload)
         for part in (frame.encode_head(), payload):
             view = memoryview(part).cast("B")
@@ -110,20 +139,67 @@ class ChildChannel:
                 view = view[self._writer.write(view) :]
 
 
-class Child:
-    """The parent's end: a running child process. Owner: whoever started it, who must `kill` it."""
+class Link(ABC):
+    """The parent's end of a channel: frames to and from one process."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._write_lock = asyncio.Lock()
+
+    @property
+    @abstractmethod
+    def pid(self) -> int:
+        """Process id."""
+
+    async def send(self, header: Mapping[str, Any], payload: bytes | memoryview = b"") -> None:
+        """Send a frame, waiting while the other side does not read.
+
+        Raises:
+            ConnectionError: the process is gone.
+        """
+        async with self._write_lock:
+            self._writer.write(Frame(header, payload).encode_head())
+            if payload:
+                self._writer.write(payload)
+            await self._writer.drain()
+
+    async def receive(self) -> Frame | None:
+        """The next frame, or None when the process has ended (also in the middle of a frame).
+
+        Raises:
+            FrameError: it broke the framing; kill it.
+        """
+        try:
+            head = await self._reader.readexactly(_LENGTHS.size)
+            header_length, payload_length = _parse_lengths(head)
+            header = await self._reader.readexactly(header_length)
+            payload = await self._reader.readexactly(payload_length)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        return Frame(_parse_header(header), payload)
+
+    @abstractmethod
+    async def kill(self) -> None:
+        """End the process at once. Safe to call again."""
+
+
+class Child(Link):
+    """A running child process. Owner: whoever started it, who must `kill` it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None  # noqa: S101 (started with pipes below)
         assert process.stdout is not None  # noqa: S101
+        super().__init__(process.stdout, process.stdin)
         self._process = process
-        self._stdin = process.stdin
-        self._stdout = process.stdout
-        self._write_lock = asyncio.Lock()
 
     @classmethod
     async def start(
-        cls, module: str, *arguments: str, env: Mapping[str, str] | None = None
+        cls,
+        module: str,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> "Child":
         """Run `python -m module arguments…` with pipes for frames; standard error is ours."""
         process = await asyncio.create_subprocess_exec(
@@ -136,6 +212,7 @@ class Child:
             env={**os.environ, **(env or {})},
             limit=1 << 20,
             start_new_session=True,  # Ctrl-C reaches the server alone, which then drains
+            pass_fds=pass_fds,
         )
         return cls(process)
 
@@ -145,42 +222,15 @@ class Child:
         return self._process.pid
 
     @property
-    def exited(self) -> bool:
-        """Whether the process is known to have ended."""
-        return self._process.returncode is not None
+    def status(self) -> int | None:
+        """Exit status; None while the process is not known to have ended."""
+        return self._process.returncode
 
-    async def send(self, header: Mapping[str, Any], payload: bytes | memoryview = b"") -> None:
-        """Send a frame, waiting while the pipe is full.
-
-        Raises:
-            ConnectionError: the child is gone.
-        """
-        async with self._write_lock:
-            self._stdin.write(Frame(header, payload).encode_head())
-            if payload:
-                self._stdin.write(payload)
-            await self._stdin.drain()
-
-    async def receive(self) -> Frame | None:
-        """The next frame, or None when the child has ended (also in the middle of a frame).
-
-        Raises:
-            FrameError: the child broke the framing; kill it.
-        """
-        try:
-            head = await self._stdout.readexactly(_LENGTHS.size)
-            header_length, payload_length = _parse_lengths(head)
-            header = await self._stdout.readexactly(header_length)
-            payload = await self._stdout.readexactly(payload_length)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return None
-        return Frame(_parse_header(header), payload)
-
-    async def kill(self) -> int:
-        """End the process at once and reap it; returns its exit status. Safe to call again."""
+    async def kill(self) -> None:
+        """End the process and its children at once and reap it. Safe to call again."""
         if self._process.returncode is None:
             # Not Process.kill(): it polls, which steals the exit status from asyncio's watcher.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-        self._stdin.close()
-        return await self._process.wait()
+        self._writer.close()
+        await self._process.wait()

@@ -114,6 +114,35 @@ ENGINES: Mapping[str, Callable[[EngineSpec], Engine]] = {
 }
 """Builders import their engine when called: nobody pays for the ones that are not used."""
 
+
+@dataclass(frozen=True, slots=True)
+class Forking:
+    """What an engine needs for its process to be copied with fork().
+
+    `hold` comes before the engine is built, and says whether the process can be copied at all;
+    `resume` is called in each copy, and proves that it computes.
+    """
+
+    hold: Callable[[], bool]
+    resume: Callable[[Engine], None]
+
+
+def _hold_openvino() -> bool:
+    from auricle.engines.whisper.graphs.threads import hold_threads  # noqa: PLC0415
+
+    return hold_threads()
+
+
+def _resume_openvino(engine: Engine) -> None:
+    from auricle.engines.whisper.openvino_engine import OpenVinoWhisper  # noqa: PLC0415
+
+    assert isinstance(engine, OpenVinoWhisper)
+    engine.resume()
+
+
+FORKING: Mapping[str, Forking] = {"openvino": Forking(_hold_openvino, _resume_openvino)}
+"""Engines whose process can be copied, if they compute with a single thread of their own."""
+
 ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
     "openvino": {
         "MALLOC_ARENA_MAX": "1",

@@ -23,13 +23,12 @@ from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import Waveform
 from auricle.errors import TooLarge, UnreadableAudio
 from auricle.frontend.confinement import (
-    die_with_parent,
     limit_resources,
     no_more_files,
     renew_cpu_time,
     resident_bytes,
 )
-from auricle.processes import ChildChannel
+from auricle.processes import ChildChannel, die_with_parent
 from auricle.vad.silero import Probabilities, SileroVad, VadState
 
 SMALL_BLOCKS = 4
@@ -158,7 +157,7 @@ def main() -> None:
         limit_resources(int(memory_bytes))
         channel.write({"ready": True, "resident_bytes": resident_bytes()})
         serve(channel, vad)
-    except BrokenPipeError:
+    except ConnectionError:
         sys.exit(1)
     except Exception:  # noqa: BLE001 (whatever it is, the parent logs it)
         channel.write({"fault": traceback.format_exc()[-MAX_TRACEBACK:]})

@@ -4,26 +4,15 @@ Everything here is Linux's; elsewhere a call that the system lacks does nothing,
 watchdog remains.
 """
 
-import ctypes
 import os
 import resource
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
 CPU_S_PER_BLOCK = 20
 """Processor seconds to the next block of sound; normal is a hundredth."""
-
-
-def die_with_parent(parent_pid: int) -> None:
-    """Have the kernel end this process with its parent, however busy it is."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it went before the call above
-        sys.exit(1)
 
 
 def _statm_bytes(field: int) -> int:

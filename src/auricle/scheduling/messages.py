@@ -42,10 +42,14 @@ class Cancel(_Message):
 
 
 class Ready(_Message):
-    """The weights are loaded and a first inference went through."""
+    """The weights are loaded and a first inference went through.
+
+    `copies`: this process takes no work, but makes copies of itself that do.
+    """
 
     op: Literal["ready"] = "ready"
     info: EngineInfo
+    copies: bool = False
 
 
 class Fatal(_Message):

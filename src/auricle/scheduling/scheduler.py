@@ -21,11 +21,11 @@ from auricle.errors import EngineFailed
 from auricle.scheduling.fair_queue import FairQueue
 from auricle.scheduling.replay import RESTARTED, Replay
 from auricle.scheduling.worker import Job, Worker
+from auricle.scheduling.worker_starter import WorkerStarter
 
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 2
-START_TIMEOUT_S = 300.0
 STALL_TIMEOUT_S = 180.0
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 30.0
@@ -40,7 +40,7 @@ class Scheduler:
     """
 
     def __init__(self, spec: EngineSpec, n_workers: int) -> None:
-        self._spec = spec
+        self._starter = WorkerStarter(spec)
         self._n_workers = n_workers
         self._queue: FairQueue[Job] = FairQueue()
         self._workers: set[Worker] = set()
@@ -76,7 +76,7 @@ class Scheduler:
         Raises:
             EngineFailed: the first worker does not come up.
         """
-        first = await Worker.start(self._spec, START_TIMEOUT_S)
+        first = await self._starter.start()
         self._info = first.info
         self._keepers.append(asyncio.create_task(self._keep(first)))
         for _ in range(self._n_workers - 1):
@@ -88,6 +88,7 @@ class Scheduler:
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
+        await self._starter.close()
         while (job := self._queue.pop()) is not None:
             job.events.put_nowait(Failed("the server is shutting down"))
 
@@ -134,7 +135,7 @@ class Scheduler:
         while True:
             if worker is None:
                 try:
-                    worker = await Worker.start(self._spec, START_TIMEOUT_S)
+                    worker = await self._starter.start()
                 except (EngineFailed, OSError) as error:
                     telemetry.log(log, logging.WARNING, "worker.start_failed", error=str(error))
                     await asyncio.sleep(backoff_s)

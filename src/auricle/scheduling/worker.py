@@ -3,10 +3,9 @@
 import asyncio
 import contextlib
 import itertools
-import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,9 +19,7 @@ from auricle.engines.protocol import (
     Ticket,
     Utterance,
 )
-from auricle.engines.registry import ENVIRONMENTS, EngineSpec
-from auricle.errors import EngineFailed
-from auricle.processes import Child, FrameError
+from auricle.processes import FrameError, Link
 from auricle.scheduling.messages import (
     Cancel,
     Cancelled,
@@ -36,10 +33,6 @@ from auricle.scheduling.messages import (
 from auricle.scheduling.replay import Restarted
 
 log = logging.getLogger(__name__)
-
-MODULE = "auricle.scheduling.worker_process"
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""For what is around an engine: only the engine itself may have more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,48 +53,20 @@ class Job:
 
 
 class Worker:
-    """A running worker and the jobs in its slots. Made by `start`, ended by `stop`."""
+    """A running worker and the jobs in its slots. Made by a `WorkerStarter`, ended by `stop`."""
 
-    def __init__(self, child: Child, info: EngineInfo) -> None:
-        self._child = child
+    def __init__(self, link: Link, info: EngineInfo) -> None:
+        self._link = link
         self.info = info
         self.jobs: dict[int, Job | None] = {}  # None: cancelled, its slot not yet free
         self._keys = itertools.count()
         self._outbox: asyncio.Queue[tuple[int, Job | None]] = asyncio.Queue()
         self.last_heard_s = asyncio.get_running_loop().time()
 
-    @classmethod
-    async def start(cls, spec: EngineSpec, timeout_s: float) -> "Worker":
-        """Start a worker and wait until its first inference went through.
-
-        Raises:
-            EngineFailed: it did not get there; the message says why.
-        """
-        environ = {
-            **ONE_THREAD,
-            **ENVIRONMENTS.get(spec.engine, {}),
-            "OMP_NUM_THREADS": str(spec.n_threads),
-        }
-        child = await Child.start(MODULE, json.dumps(asdict(spec)), env=environ)
-        try:
-            async with asyncio.timeout(timeout_s):
-                frame = await child.receive()
-            message = None if frame is None else parse_from_worker(frame.header)
-        except (TimeoutError, FrameError, ValueError, asyncio.CancelledError) as error:
-            await child.kill()
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            raise EngineFailed(f"engine worker did not start: {error!r}") from error
-        if isinstance(message, Ready):
-            return cls(child, message.info)
-        status = await child.kill()
-        reason = message.reason if isinstance(message, Fatal) else f"it ended with status {status}"
-        raise EngineFailed(f"engine worker did not start: {reason}")
-
     @property
     def pid(self) -> int:
         """Process id, for the log and for tests."""
-        return self._child.pid
+        return self._link.pid
 
     @property
     def free_slots(self) -> int:
@@ -145,7 +110,7 @@ class Worker:
         """Exchange messages until the process ends. The jobs it held stay in `jobs`."""
         writer = asyncio.create_task(self._write())
         try:
-            while (frame := await self._child.receive()) is not None:
+            while (frame := await self._link.receive()) is not None:
                 self.last_heard_s = asyncio.get_running_loop().time()
                 if self._handle(parse_from_worker(frame.header)):
                     on_slot_free()
@@ -154,22 +119,22 @@ class Worker:
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-            await self._child.kill()
+            await self._link.kill()
 
     async def stop(self) -> None:
         """End the process at once."""
-        await self._child.kill()
+        await self._link.kill()
 
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionError):  # `run` notices the end by itself
             while True:
                 key, job = await self._outbox.get()
                 if job is None:
-                    await self._child.send(to_header(Cancel(key=key)))
+                    await self._link.send(to_header(Cancel(key=key)))
                 elif self.jobs.get(key) is not None:
                     samples = np.ascontiguousarray(job.utterance.waveform, np.float32)
                     join = Join(key=key, speech=job.utterance.speech, options=job.options)
-                    await self._child.send(to_header(join), samples.data.cast("B"))
+                    await self._link.send(to_header(join), samples.data.cast("B"))
                 else:
                     self.jobs.pop(key, None)  # cancelled before it was sent
 

@@ -1,7 +1,10 @@
-"""An engine worker: `python -m auricle.scheduling.worker_process SPEC`.
+"""An engine worker: `python -m auricle.scheduling.worker_process SPEC [CONTROL_FD]`.
 
-One engine, one thread of work. A second thread only reads, so that the parent's writes never
-wait for a decoding, and so that the parent's death ends the process at once.
+With a control socket it loads the engine and then copies itself on demand, if the engine allows
+that; its copies are the workers (`auricle.forking`).
+
+A worker has one engine and one thread of work. A second thread only reads, so that the parent's
+writes never wait for a decoding, and so that the parent's death ends the process at once.
 """
 
 import json
@@ -15,7 +18,8 @@ import numpy as np
 from auricle import telemetry
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.engines.protocol import DecodeOptions, Engine, Failed, Final, Utterance
-from auricle.engines.registry import ENGINES, EngineSpec
+from auricle.engines.registry import ENGINES, FORKING, EngineSpec
+from auricle.forking import serve_forks
 from auricle.processes import ChildChannel, Frame
 from auricle.scheduling.messages import (
     Cancelled,
@@ -99,11 +103,19 @@ def main() -> int:
     """Build the engine, prove it, say so, and work until the parent is gone."""
     channel = ChildChannel.on_stdio()
     os.nice(NICENESS)
+    spec_json, *control = sys.argv[1:]
     try:
-        spec = EngineSpec(**json.loads(sys.argv[1]))
+        spec = EngineSpec(**json.loads(spec_json))
         telemetry.configure_logging(spec.log_format)
+        forking = FORKING[spec.engine] if control else None
+        is_held = forking is not None and forking.hold()
         engine = ENGINES[spec.engine](spec)
         prove(engine)
+        if forking is not None and is_held and engine.info.name == spec.engine:
+            channel.write(to_header(Ready(info=engine.info, copies=True)))
+            channel.close()
+            channel = serve_forks(int(control[0]))
+            forking.resume(engine)
     except Exception as error:  # noqa: BLE001 (whatever it is, the parent must hear of it)
         channel.write(to_header(Fatal(reason=f"{type(error).__name__}: {error}")))
         return 1
@@ -112,7 +124,7 @@ def main() -> int:
     channel.write(to_header(Ready(info=engine.info)))
     try:
         loop.run()
-    except BrokenPipeError:
+    except ConnectionError:
         return 0
     return 0
 

@@ -11,7 +11,7 @@ import pytest
 from auricle.engines.registry import ENGINES, EngineSpec
 from auricle.engines.whisper import openvino_engine
 from auricle.errors import EngineFailed
-from auricle.scheduling.worker import MODULE
+from auricle.scheduling.worker_starter import MODULE
 from auricle.settings import load
 from auricle.telemetry import ConsoleFormatter
 from auricle.weights.store import ModelStore

@@ -35,11 +35,12 @@ from auricle.engines.whisper.decoding.languages import (
 from auricle.engines.whisper.decoding.window import Vocabulary, WindowDecoding, WindowResult
 from auricle.engines.whisper.encode_queue import SHORT_S, EncodeQueue
 from auricle.engines.whisper.graphs.compiling import GraphOptions
+from auricle.engines.whisper.graphs.threads import release_threads
 from auricle.engines.whisper.kernel import Encoding, Kernel, KernelLimits
 from auricle.engines.whisper.memory import drop_pages_of, trim_heap
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
-from auricle.engines.whisper.self_check import SELF_CHECK_WINDOWS, self_check
+from auricle.engines.whisper.self_check import SELF_CHECK_WINDOWS, self_check, try_out
 from auricle.engines.whisper.weights import WhisperDims, load_weights
 from auricle.engines.whisper.window_places import CrossState
 from auricle.engines.whisper.word_times import words_of
@@ -190,6 +191,15 @@ class OpenVinoWhisper:
         """See `Engine`."""
         for key in list(self._live):
             self._drop(key)
+
+    def resume(self) -> None:
+        """In a copy of the process (`graphs.threads`): compute with all threads again.
+
+        Raises:
+            EngineFailed: it does not compute.
+        """
+        release_threads()
+        try_out(self._kernel)
 
     def _encode_next(self) -> None:
         decoding_s = [live.utterance.duration_s for _, live in self._encoded()]

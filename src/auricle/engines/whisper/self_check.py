@@ -32,14 +32,7 @@ def self_check(kernel: Kernel) -> None:
             or the cache does not remember.
     """
     random = np.random.default_rng(0)
-    states = [
-        kernel.encode(
-            random.normal(size=(kernel.dims.n_mels, min(n, 2 * kernel.dims.n_audio))).astype(
-                np.float32
-            )
-        )
-        for n in N_FRAMES
-    ]
+    states = [_encode_noise(kernel, random, n) for n in N_FRAMES]
     try:
         together = _decode(kernel, [(states[i % 2], prompt) for i, prompt in enumerate(PROMPTS)])
         for i, prompt in enumerate(PROMPTS):
@@ -52,6 +45,24 @@ def self_check(kernel: Kernel) -> None:
     finally:
         for state in states:
             kernel.release(state)
+
+
+def try_out(kernel: Kernel) -> None:
+    """Decode a little noise, where a check has been made before.
+
+    Raises:
+        EngineFailed: values are not finite, or nothing is computed at all.
+    """
+    state = _encode_noise(kernel, np.random.default_rng(0), min(N_FRAMES))
+    try:
+        _decode(kernel, [(state, PROMPTS[0])], n_steps=1)
+    finally:
+        kernel.release(state)
+
+
+def _encode_noise(kernel: Kernel, random: np.random.Generator, n_frames: int) -> CrossState:
+    shape = kernel.dims.n_mels, min(n_frames, 2 * kernel.dims.n_audio)
+    return kernel.encode(random.normal(size=shape).astype(np.float32))
 
 
 def _continuation(n_tokens: int) -> list[int]:

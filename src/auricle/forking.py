@@ -1,0 +1,165 @@
+"""Processes that copy themselves: what one has loaded exists once, whoever uses it.
+
+A fork server is a child process that loads what takes seconds and memory, and is then asked for
+copies of itself (as Android's zygote is, and the server of Python's `multiprocessing`). A copy is
+there in milliseconds and shares every page that neither of them writes to.
+
+It is asked over a socket of its own. A message with a socket is for a copy, whose channel that
+socket is; a message with a process id is for its end: only who reaps a process knows that the id
+still means it. Copies end with their server, and the server with its parent.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Mapping
+
+from auricle.processes import Child, ChildChannel, FrameError, Link, die_with_parent
+
+IS_POSSIBLE = sys.platform == "linux"
+_PID = struct.Struct("<i")
+_COPY = b"copy"
+
+
+class ServerGone(OSError):
+    """The fork server takes no requests any more."""
+
+
+class Fork(Link):
+    """The parent's end of a copy. Owner: whoever asked for it, who must `kill` it."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: "ForkServer"
+    ) -> None:
+        super().__init__(reader, writer)
+        self._server = server
+        self._pid = 0
+
+    @property
+    def pid(self) -> int:
+        """Process id; 0 until the copy has said that it is there."""
+        return self._pid
+
+    async def met(self) -> None:
+        """Wait for the copy's first word.
+
+        Raises:
+            ConnectionError: it ended before.
+            FrameError: it said something else.
+        """
+        frame = await self.receive()
+        if frame is None:
+            raise ConnectionError("a copy of the process ended at once")
+        pid = frame.header.get("forked")
+        if not isinstance(pid, int):
+            raise FrameError("a copy's first frame names no process id")
+        self._pid = pid
+
+    async def kill(self) -> None:
+        """End the copy at once. Safe to call again."""
+        if self._pid:
+            self._server.end(self._pid)
+        self._writer.close()
+
+
+class ForkServer:
+    """A running fork server. Owner: whoever started it, who must `kill` it; its copies end too."""
+
+    def __init__(self, child: Child, control: socket.socket) -> None:
+        self.child = child
+        """The process itself; what it says before it takes requests is read here."""
+        self._control = control
+
+    @classmethod
+    async def start(cls, module: str, *arguments: str, env: Mapping[str, str]) -> "ForkServer":
+        """Run `python -m module arguments… FD`; it is to call `serve_forks(FD)` when loaded."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        with theirs:
+            fd = theirs.fileno()
+            try:
+                child = await Child.start(module, *arguments, str(fd), env=env, pass_fds=(fd,))
+            except BaseException:
+                ours.close()
+                raise
+        return cls(child, ours)
+
+    async def fork(self) -> Fork:
+        """A copy that has begun to run.
+
+        Raises:
+            ServerGone: it has to be started again.
+            OSError: the copy ended at once.
+            FrameError: the copy does not keep to the frames.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self._control, [_COPY], [theirs.fileno()])
+            except OSError as error:
+                ours.close()
+                raise ServerGone(str(error)) from error
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 20)
+        fork = Fork(reader, writer, self)
+        try:
+            await fork.met()
+        except BaseException:
+            await fork.kill()
+            raise
+        return fork
+
+    def end(self, pid: int) -> None:
+        """Have a copy killed; one that is gone already is passed over."""
+        with contextlib.suppress(OSError):  # the server is gone, and its copies with it
+            self._control.send(_PID.pack(pid))
+
+    async def kill(self) -> None:
+        """End the server and all its copies at once. Safe to call again."""
+        await self.child.kill()
+        self._control.close()
+
+
+def serve_forks(fd: int) -> ChildChannel:
+    """Copy this process whenever the parent asks; returns in each copy, with its channel.
+
+    In the server itself it does not return: that ends with its parent. What the process has open
+    is open in its copies: close before what they must not hold. Threads are not copied.
+
+    Args:
+        fd: the socket that `ForkServer.start` named.
+    """
+    control = socket.socket(fileno=fd)
+    copies: set[int] = set()
+    signal.signal(signal.SIGCHLD, lambda *_: _reap(copies))
+    server_pid = os.getpid()
+    gc.collect()
+    gc.freeze()  # the collector would write to every object, and so copy its page
+    while True:
+        message, fds, _, _ = socket.recv_fds(control, 16, maxfds=1)
+        if not message:
+            os._exit(0)  # the parent is gone
+        for channel_fd in fds:
+            pid = os.fork()
+            if pid == 0:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                control.close()
+                die_with_parent(server_pid)
+                channel = ChildChannel.on_socket(channel_fd)
+                channel.write({"forked": os.getpid()})
+                return channel
+            copies.add(pid)
+            os.close(channel_fd)
+        if not fds and _PID.unpack(message)[0] in copies:
+            os.kill(_PID.unpack(message)[0], signal.SIGKILL)
+
+
+def _reap(copies: set[int]) -> None:
+    """Take note of copies that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
+            copies.discard(pid)
