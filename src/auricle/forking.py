@@ -24,6 +24,7 @@ from auricle.processes import Child, ChildChannel, FrameError, Link, die_with_pa
 IS_POSSIBLE = sys.platform == "linux"
 _PID = struct.Struct("<i")
 _COPY = b"copy"
+ORDERLY_END_S = 2.0
 
 
 class ServerGone(OSError):
@@ -74,6 +75,7 @@ class ForkServer:
         self.child = child
         """The process itself; what it says before it takes requests is read here."""
         self._control = control
+        self._has_copied = False
 
     @classmethod
     async def start(cls, module: str, *arguments: str, env: Mapping[str, str]) -> "ForkServer":
@@ -111,6 +113,7 @@ class ForkServer:
         except BaseException:
             await fork.kill()
             raise
+        self._has_copied = True
         return fork
 
     def end(self, pid: int) -> None:
@@ -120,8 +123,12 @@ class ForkServer:
 
     async def kill(self) -> None:
         """End the server and all its copies at once. Safe to call again."""
-        await self.child.kill()
         self._control.close()
+        if self._has_copied:  # it ends them in order, so that they leave nothing behind
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ORDERLY_END_S):
+                    await self.child.wait()
+        await self.child.kill()
 
 
 def serve_forks(fd: int) -> ChildChannel:
@@ -142,7 +149,8 @@ def serve_forks(fd: int) -> ChildChannel:
     while True:
         message, fds, _, _ = socket.recv_fds(control, 16, maxfds=1)
         if not message:
-            os._exit(0)  # the parent is gone
+            _end_all(copies)
+            os._exit(0)  # the parent is gone, or wants no more
         for channel_fd in fds:
             pid = os.fork()
             if pid == 0:
@@ -154,12 +162,21 @@ def serve_forks(fd: int) -> ChildChannel:
                 return channel
             copies.add(pid)
             os.close(channel_fd)
+            _reap(copies)  # it may have ended before it was known
         if not fds and _PID.unpack(message)[0] in copies:
             os.kill(_PID.unpack(message)[0], signal.SIGKILL)
 
 
 def _reap(copies: set[int]) -> None:
     """Take note of copies that have ended."""
-    with contextlib.suppress(ChildProcessError):
-        while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
+    for pid in tuple(copies):
+        if os.waitpid(pid, os.WNOHANG)[0] != 0:
             copies.discard(pid)
+
+
+def _end_all(copies: set[int]) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for pid in copies:
+        os.kill(pid, signal.SIGKILL)
+    for pid in copies:
+        os.waitpid(pid, 0)

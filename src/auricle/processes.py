@@ -226,6 +226,10 @@ class Child(Link):
         """Exit status; None while the process is not known to have ended."""
         return self._process.returncode
 
+    async def wait(self) -> None:
+        """Wait until the process has ended."""
+        await self._process.wait()
+
     async def kill(self) -> None:
         """End the process and its children at once and reap it. Safe to call again."""
         if self._process.returncode is None:

@@ -11,7 +11,7 @@ import pytest
 from auricle.scoring.text import normalize_basic
 from e2e.conftest import SMALL, StartServer
 from harness.long_recording import say_repeatedly
-from harness.processes import DECODER, ENGINE_WORKER, children, kill_all
+from harness.processes import DECODER, ENGINE_WORKER, kill_all, workers
 from harness.server import Server
 from harness.speech import ASK_NOT, JFK
 from harness.sse import Stream
@@ -27,7 +27,7 @@ def test_a_stream_survives_the_death_of_its_engine_worker(
     with server.client() as client:
         with Stream(client, long_recording) as stream:
             stream.read_until("transcription.text.delta")
-            kill_all(children(server.pid, ENGINE_WORKER))
+            kill_all(workers(server.pid, ENGINE_WORKER))
             done = stream.read_to_the_end()[-1]
         assert done["type"] == "transcription.done"
         undisturbed = post(client, long_recording).json()["text"]
@@ -59,7 +59,7 @@ def killing_every_worker(server: Server) -> Iterator[None]:
         with server.client() as client:
             while not over.wait(0.1):
                 if client.get("/health/ready").is_success:
-                    kill_all(children(server.pid, ENGINE_WORKER))
+                    kill_all(workers(server.pid, ENGINE_WORKER))
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -79,7 +79,7 @@ def test_the_death_of_a_decoder_fails_one_request_alone(
     with server.client() as client:
         with Stream(client, recording) as stream:
             stream.read_until("transcription.text.delta")
-            kill_all(children(server.pid, DECODER))
+            kill_all(workers(server.pid, DECODER))
             with pytest.raises(httpx.RemoteProtocolError):
                 stream.read_to_the_end()
         assert stream.events[-1]["raw_status_code"] == 400

@@ -9,7 +9,7 @@ import pytest
 
 from auricle.scoring.text import normalize_basic
 from e2e.conftest import SMALL, StartServer
-from harness.processes import DECODER, ENGINE_WORKER, children
+from harness.processes import DECODER, ENGINE_WORKER, workers
 from harness.server import Server
 from harness.speech import ASK_NOT
 from harness.sse import Stream
@@ -72,7 +72,7 @@ def test_a_stream_that_cannot_finish_in_the_grace_period_is_broken_off(
 @pytest.mark.needs("procfs")
 def test_a_killed_server_leaves_no_processes(start_server: StartServer) -> None:
     server = start_server(**SMALL)
-    pids = children(server.pid, ENGINE_WORKER) | children(server.pid, DECODER)
+    pids = workers(server.pid, ENGINE_WORKER) | workers(server.pid, DECODER)
     assert len(pids) > 1
     server.kill()
     eventually(lambda: not any(_runs(pid) for pid in pids))

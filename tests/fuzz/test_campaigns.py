@@ -13,7 +13,7 @@ from auricle.frontend.pool import DecodeLimits, FrontEndPool
 from fuzz.conftest import Seeds
 from harness.any_request import OPERATIONS, campaign, kinds_of
 from harness.mutants import MEDIA, mutate, outcome_of
-from harness.processes import DECODER, ENGINE_WORKER, children
+from harness.processes import DECODER, ENGINE_WORKER, workers
 from harness.server import KEY, Server
 from harness.speech import ASK_NOT
 from harness.transcribe import MODEL, PATH, post
@@ -74,8 +74,8 @@ def test_mutated_requests_on_the_wire(fuzzed_server: Server, seeds: Seeds) -> No
     for seed in seeds(0.15):
         answer = exchange(fuzzed_server.url, mutated_request(random.Random(seed)))
         assert not answer.startswith(b"HTTP/1.1 500 "), f"seed {seed}: {answer!r}"
-    assert len(children(fuzzed_server.pid, ENGINE_WORKER)) == 1
-    assert children(fuzzed_server.pid, DECODER)
+    assert len(workers(fuzzed_server.pid, ENGINE_WORKER)) == 1
+    assert workers(fuzzed_server.pid, DECODER)
     with fuzzed_server.client() as client:
         assert post(client, ASK_NOT.path).is_success
 

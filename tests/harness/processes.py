@@ -9,7 +9,17 @@ ENGINE_WORKER = "auricle.scheduling.worker_process"
 DECODER = "auricle.frontend.child"
 
 
-def children(parent: int, module: str) -> set[int]:
+def workers(server: int, module: str) -> set[int]:
+    """Process ids of a server's processes that run `python -m module` and do its work.
+
+    Where the module is loaded once and copied, those are the copies (`auricle.forking`).
+    """
+    loaded = loaders(server, module)
+    copies = {copy for parent in loaded for copy in loaders(parent, module)}
+    return copies or loaded
+
+
+def loaders(parent: int, module: str) -> set[int]:
     """Process ids of a process's children that run `python -m module`."""
     return {
         int(folder.name)

@@ -12,7 +12,7 @@ import pytest
 
 from auricle.process_tree import tree_pss_bytes
 from harness.metrics import metrics_of
-from harness.processes import DECODER, ENGINE_WORKER, children, kill_all
+from harness.processes import DECODER, ENGINE_WORKER, kill_all, workers
 from harness.server import Server
 from harness.waiting import eventually
 from soak.visitors import DISTURBED, KINDS, Visitor
@@ -61,9 +61,9 @@ def state_at_rest(server: Server) -> State:
         metrics = metrics_of(server)
         return (
             metrics["auricle_transcriptions_in_work"] == metrics["auricle_queued_utterances"] == 0
-            and len(children(server.pid, ENGINE_WORKER)) == 2
+            and len(workers(server.pid, ENGINE_WORKER)) == 2
             and metrics["auricle_engine_workers"] == 2
-            and len(children(server.pid, DECODER)) == 3
+            and len(workers(server.pid, DECODER)) == 3
         )
 
     eventually(is_at_rest, lambda: f"the server does not come to rest: {server.log[-3000:]}")
@@ -71,8 +71,8 @@ def state_at_rest(server: Server) -> State:
     return State(
         tree_pss_bytes(server.pid) or 0,
         len(list(Path(f"/proc/{server.pid}/fd").iterdir())),
-        len(children(server.pid, ENGINE_WORKER)),
-        len(children(server.pid, DECODER)),
+        len(workers(server.pid, ENGINE_WORKER)),
+        len(workers(server.pid, DECODER)),
         metrics["auricle_transcriptions_in_work"],
         metrics["auricle_queued_audio_seconds"],
     )
@@ -86,7 +86,7 @@ def visit_all(server: Server, folder: Path, numbers: range) -> Counter[str]:
     def visit(number: int) -> str:
         rng = random.Random(number)
         if number % VISITS_PER_KILL == VISITS_PER_KILL - 1:
-            victims = children(server.pid, rng.choice([ENGINE_WORKER, DECODER]))
+            victims = workers(server.pid, rng.choice([ENGINE_WORKER, DECODER]))
             kill_all(set(rng.sample(sorted(victims), 1)) if victims else set())
         (kind,) = rng.choices(kinds, weights)
         return kind(Visitor(server, rng, folder))

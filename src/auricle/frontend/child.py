@@ -1,4 +1,7 @@
-"""A decoder process: `python -m auricle.frontend.child VAD_PATH MEMORY_BYTES PARENT_PID`.
+"""A decoder process: `python -m auricle.frontend.child VAD_PATH MEMORY_BYTES CONTROL_FD`.
+
+It loads what decoding needs and copies itself on demand (`auricle.forking`); where a system cannot
+do that, the last argument is the process id of the parent, and it works itself.
 
 Reads one recording after the other: decodes it, computes speech probabilities, and sends blocks
 as fast as the parent takes them (the pipe is the only buffer). Frames it understands:
@@ -18,6 +21,7 @@ import av.subtitles.codeccontext
 import av.subtitles.stream  # noqa: F401 (PyAV imports both when a file has subtitles)
 import numpy as np
 
+from auricle import forking
 from auricle.audio.decode import BLOCK, Decoder
 from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import Waveform
@@ -148,12 +152,16 @@ def _warm_up(vad: SileroVad) -> None:
 
 def main() -> None:
     """Load, warm up, confine, serve."""
-    vad_path, memory_bytes, parent_pid = sys.argv[1:]
+    vad_path, memory_bytes, control = sys.argv[1:]
     channel = ChildChannel.on_stdio()
-    die_with_parent(int(parent_pid))
     try:
         vad = SileroVad(Path(vad_path))
         _warm_up(vad)
+        if forking.IS_POSSIBLE:
+            channel.close()
+            channel = forking.serve_forks(int(control))
+        else:
+            die_with_parent(int(control))
         limit_resources(int(memory_bytes))
         channel.write({"ready": True, "resident_bytes": resident_bytes()})
         serve(channel, vad)

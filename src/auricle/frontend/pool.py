@@ -21,7 +21,9 @@ from auricle.errors import EngineFailed, Unavailable, UnreadableAudio
 from auricle.frontend.blocks import Block, ChildLost, RecordingEnd, parse
 from auricle.frontend.crew import Crew
 from auricle.frontend.idle import IdleWorkers
+from auricle.frontend.starter import DecoderStarter
 from auricle.frontend.worker import Worker
+from auricle.processes import FrameError
 
 __all__ = ["Block", "DecodeLimits", "FrontEndPool", "RecordingEnd"]
 
@@ -60,8 +62,7 @@ class FrontEndPool:
             max_recordings: after so many a process is replaced, so that slow leaks stay small.
         """
         self._crew = Crew(size, max_size or size)
-        self._vad_path = vad_path
-        self._memory_bytes = memory_bytes
+        self._starter = DecoderStarter(vad_path, memory_bytes)
         self._limits = asdict(limits)
         self._stall_s = stall_s
         self._max_recordings = max_recordings
@@ -106,6 +107,7 @@ class FrontEndPool:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(worker.kill() for worker in self._workers))
+        await self._starter.close()
         self._workers.clear()
 
     async def read(self, path: Path) -> AsyncGenerator[Block | RecordingEnd, None]:
@@ -212,7 +214,7 @@ class FrontEndPool:
         while True:
             try:
                 await self._add_worker()
-            except (ChildLost, OSError):
+            except ChildLost:
                 _logger.exception("decoder.start_failed")
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, MAX_RETRY_S)
@@ -220,7 +222,10 @@ class FrontEndPool:
                 return
 
     async def _add_worker(self) -> None:
-        worker = await Worker.spawn(self._vad_path, self._memory_bytes, self._max_recordings)
+        try:
+            worker = Worker(await self._starter.start(), self._max_recordings)
+        except (OSError, FrameError) as error:
+            raise ChildLost(str(error)) from error
         self._workers.add(worker)
         try:
             await worker.ready()

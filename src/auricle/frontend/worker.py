@@ -1,12 +1,11 @@
 """The parent's side of one decoder process."""
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Any
 
 from auricle.frontend.blocks import ChildLost
-from auricle.processes import Child, Frame, FrameError
+from auricle.processes import Frame, FrameError, Link
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
@@ -17,8 +16,8 @@ MAX_GROWTH_BYTES = 128 << 20
 class Worker:
     """A running child and its use so far. Owner: the pool while idle, else one `read`."""
 
-    def __init__(self, child: Child, max_recordings: int) -> None:
-        self._child = child
+    def __init__(self, link: Link, max_recordings: int) -> None:
+        self._link = link
         self._max_recordings = max_recordings
         self._receiving: asyncio.Task[Frame | None] | None = None
         self._resident_bytes = 0  # at its start
@@ -27,18 +26,6 @@ class Worker:
         """Whether it waits for a recording; the pool's own mark."""
         self.is_worn = False
         """Whether the child should be replaced instead of used again."""
-
-    @classmethod
-    async def spawn(cls, vad_path: Path, memory_bytes: int, max_recordings: int) -> "Worker":
-        """Start a child; it is of use when it is `ready`."""
-        child = await Child.start(
-            "auricle.frontend.child",
-            str(vad_path),
-            str(memory_bytes),
-            str(os.getpid()),
-            env={"OPENBLAS_NUM_THREADS": "1"},  # numpy's threads would only take memory
-        )
-        return cls(child, max_recordings)
 
     async def ready(self) -> None:
         """Wait until the child is ready.
@@ -55,7 +42,7 @@ class Worker:
     @property
     def pid(self) -> int:
         """Process id of the child."""
-        return self._child.pid
+        return self._link.pid
 
     async def request(self, key: int, path: Path, limits: dict[str, Any]) -> None:
         """Ask for a recording; its blocks and one last frame follow.
@@ -67,13 +54,13 @@ class Worker:
 
     async def _send(self, header: dict[str, Any]) -> None:
         try:
-            await self._child.send(header)
+            await self._link.send(header)
         except ConnectionError as error:
             raise ChildLost("the process is gone") from error
 
     def listen(self) -> "asyncio.Task[Frame | None]":
         """The receipt of the next frame, as it goes on; done in an idle child, it has ended."""
-        self._receiving = self._receiving or asyncio.create_task(self._child.receive())
+        self._receiving = self._receiving or asyncio.create_task(self._link.receive())
         return self._receiving
 
     async def receive(self, timeout_s: float) -> Frame:
@@ -119,7 +106,7 @@ class Worker:
 
     async def kill(self) -> None:
         """End the child and reap it. Safe to call again."""
-        await self._child.kill()
+        await self._link.kill()
         if self._receiving:
             self._receiving.cancel()
             await asyncio.gather(self._receiving, return_exceptions=True)
