@@ -18,12 +18,14 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping
+from typing import Self
 
 from auricle.processes import Child, ChildChannel, FrameError, Link, die_with_parent
 
 IS_POSSIBLE = sys.platform == "linux"
 _PID = struct.Struct("<i")
 _COPY = b"copy"
+GONE_S = 1.0
 ORDERLY_END_S = 2.0
 
 
@@ -66,6 +68,8 @@ class Fork(Link):
         if self._pid:
             self._server.end(self._pid)
         self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
 
 
 class ForkServer:
@@ -78,7 +82,7 @@ class ForkServer:
         self._has_copied = False
 
     @classmethod
-    async def start(cls, module: str, *arguments: str, env: Mapping[str, str]) -> "ForkServer":
+    async def start(cls, module: str, *arguments: str, env: Mapping[str, str]) -> Self:
         """Run `python -m module arguments… FD`; it is to call `serve_forks(FD)` when loaded."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
@@ -110,11 +114,25 @@ class ForkServer:
         fork = Fork(reader, writer, self)
         try:
             await fork.met()
-        except BaseException:
+        except BaseException as error:
             await fork.kill()
+            if isinstance(error, OSError) and await self._has_ended():
+                raise ServerGone("it ended before it made a copy") from error
             raise
         self._has_copied = True
         return fork
+
+    async def _has_ended(self) -> bool:
+        """Whether it was the process that ended, and not a copy alone."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GONE_S):
+                await self.child.wait()
+        return self.child.status is not None
+
+    def let_go(self) -> Child:
+        """The process as a child of the caller's: it will not be copied after all."""
+        self._control.close()
+        return self.child
 
     def end(self, pid: int) -> None:
         """Have a copy killed; one that is gone already is passed over."""

@@ -1,5 +1,6 @@
 """kill -9 of engine workers and decoders while they work: only what they held may suffer."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,12 @@ import pytest
 from auricle.scoring.text import normalize_basic
 from e2e.conftest import SMALL, StartServer
 from harness.long_recording import say_repeatedly
-from harness.processes import DECODER, ENGINE_WORKER, kill_all, workers
+from harness.processes import DECODER, ENGINE_WORKER, kill_all, loaders, workers
 from harness.server import Server
 from harness.speech import ASK_NOT, JFK
 from harness.sse import Stream
 from harness.transcribe import post
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.needs("procfs")
 
@@ -85,6 +87,23 @@ def test_the_death_of_a_decoder_fails_one_request_alone(
         assert stream.events[-1]["raw_status_code"] == 400
         assert stream.events[-1]["code"] == "3051"
         assert_unharmed(client)
+    assert server.stop() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is copied")
+def test_the_death_of_the_processes_that_are_copied_is_survived(
+    start_server: StartServer, long_recording: Path
+) -> None:
+    server = start_server(**SMALL)
+    with server.client() as client:
+        with Stream(client, long_recording) as stream:
+            stream.read_until("transcription.text.delta")
+            kill_all(loaders(server.pid, ENGINE_WORKER))
+            done = stream.read_to_the_end()[-1]
+        assert done["type"] == "transcription.done"
+        kill_all(loaders(server.pid, DECODER))
+        eventually(lambda: workers(server.pid, DECODER) != loaders(server.pid, DECODER))
+        assert post(client, long_recording).json()["text"] == done["text"]
     assert server.stop() == 0
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from auricle.scoring.text import normalize_basic
 from e2e.conftest import SMALL, StartServer
-from harness.processes import DECODER, ENGINE_WORKER, workers
+from harness.processes import DECODER, ENGINE_WORKER, loaders, workers
 from harness.server import Server
 from harness.speech import ASK_NOT
 from harness.sse import Stream
@@ -72,7 +72,9 @@ def test_a_stream_that_cannot_finish_in_the_grace_period_is_broken_off(
 @pytest.mark.needs("procfs")
 def test_a_killed_server_leaves_no_processes(start_server: StartServer) -> None:
     server = start_server(**SMALL)
-    pids = workers(server.pid, ENGINE_WORKER) | workers(server.pid, DECODER)
+    modules = ENGINE_WORKER, DECODER
+    pids = {pid for module in modules for pid in workers(server.pid, module)}
+    pids |= {pid for module in modules for pid in loaders(server.pid, module)}
     assert len(pids) > 1
     server.kill()
     eventually(lambda: not any(_runs(pid) for pid in pids))

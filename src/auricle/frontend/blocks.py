@@ -55,6 +55,12 @@ class ChildLost(Exception):
     """The child died, hung, or sent nonsense."""
 
 
+def described(header: Mapping[str, Any]) -> str:
+    """A fault that a child reported: its last line, then all of it."""
+    fault = str(header["fault"]).strip()
+    return f"fault: {fault.rpartition(chr(10))[2]}\n{fault}"
+
+
 def parse(frame: Frame, n_samples: int) -> Block | RecordingEnd:
     """The block or end that a frame holds.
 

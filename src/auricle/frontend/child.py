@@ -1,7 +1,7 @@
-"""A decoder process: `python -m auricle.frontend.child VAD_PATH MEMORY_BYTES CONTROL_FD`.
+"""A decoder process: `python -m auricle.frontend.child VAD_PATH MEMORY_BYTES PARENT_PID [FD]`.
 
-It loads what decoding needs and copies itself on demand (`auricle.forking`); where a system cannot
-do that, the last argument is the process id of the parent, and it works itself.
+With the file descriptor of a control socket it loads what decoding needs and then copies itself on
+demand (`auricle.forking`); else it works itself.
 
 Reads one recording after the other: decodes it, computes speech probabilities, and sends blocks
 as fast as the parent takes them (the pipe is the only buffer). Frames it understands:
@@ -21,11 +21,11 @@ import av.subtitles.codeccontext
 import av.subtitles.stream  # noqa: F401 (PyAV imports both when a file has subtitles)
 import numpy as np
 
-from auricle import forking
 from auricle.audio.decode import BLOCK, Decoder
 from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import Waveform
 from auricle.errors import TooLarge, UnreadableAudio
+from auricle.forking import serve_forks
 from auricle.frontend.confinement import (
     limit_resources,
     no_more_files,
@@ -152,16 +152,16 @@ def _warm_up(vad: SileroVad) -> None:
 
 def main() -> None:
     """Load, warm up, confine, serve."""
-    vad_path, memory_bytes, control = sys.argv[1:]
+    vad_path, memory_bytes, parent_pid, *control = sys.argv[1:]
     channel = ChildChannel.on_stdio()
     try:
         vad = SileroVad(Path(vad_path))
         _warm_up(vad)
-        if forking.IS_POSSIBLE:
+        if control:
             channel.close()
-            channel = forking.serve_forks(int(control))
+            channel = serve_forks(int(control[0]))
         else:
-            die_with_parent(int(control))
+            die_with_parent(int(parent_pid))
         limit_resources(int(memory_bytes))
         channel.write({"ready": True, "resident_bytes": resident_bytes()})
         serve(channel, vad)

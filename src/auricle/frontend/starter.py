@@ -9,6 +9,7 @@ from pathlib import Path
 
 from auricle import forking
 from auricle.forking import ForkServer, ServerGone
+from auricle.frontend.blocks import ChildLost, described
 from auricle.processes import Child, Link
 
 MODULE = "auricle.frontend.child"
@@ -25,25 +26,27 @@ class DecoderStarter:
 
     def __init__(self, vad_path: Path, memory_bytes: int) -> None:
         """Nothing runs before the first process is asked for."""
-        self._arguments = str(vad_path), str(memory_bytes)
+        self._arguments = str(vad_path), str(memory_bytes), str(os.getpid())
         self._server: ForkServer | None = None
+        self._fault = ""
         self._starting = asyncio.Lock()
 
     async def start(self) -> Link:
         """A process that will say that it is ready.
 
         Raises:
-            OSError: none can be started.
+            ChildLost: it did not get there; the next attempt loads anew.
+            OSError: no process can be started.
             FrameError: it does not keep to the frames.
         """
         if not forking.IS_POSSIBLE:
-            parent = str(os.getpid())
-            return await Child.start(MODULE, *self._arguments, parent, env=ENVIRONMENT)
+            return await Child.start(MODULE, *self._arguments, env=ENVIRONMENT)
+        server = await self._loaded()
         try:
-            return await (await self._loaded()).fork()
-        except ServerGone:
-            await self.close()
-            return await (await self._loaded()).fork()
+            return await server.fork()
+        except ServerGone as error:
+            await self._forget(server)
+            raise ChildLost(self._fault or str(error)) from error
 
     async def close(self) -> None:
         """End the process that is copied, and its copies. Safe to call again."""
@@ -57,3 +60,12 @@ class DecoderStarter:
             if self._server is None:
                 self._server = await ForkServer.start(MODULE, *self._arguments, env=ENVIRONMENT)
             return self._server
+
+    async def _forget(self, server: ForkServer) -> None:
+        """Drop a process that ended; keep what it said."""
+        async with self._starting:
+            if self._server is server:
+                self._server = None
+                frame = await server.child.receive()
+                self._fault = described(frame.header) if frame and "fault" in frame.header else ""
+                await server.kill()

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from auricle.frontend.blocks import ChildLost
+from auricle.frontend.blocks import ChildLost, described
 from auricle.processes import Frame, FrameError, Link
 
 START_TIMEOUT_S = 120.0
@@ -82,8 +82,7 @@ class Worker:
         if frame is None:
             raise ChildLost("the process ended")
         if "fault" in frame.header:
-            fault = str(frame.header["fault"]).strip()
-            raise ChildLost(f"fault: {fault.rpartition(chr(10))[2]}\n{fault}")
+            raise ChildLost(described(frame.header))
         if "end" in frame.header:
             self._note_use(frame.header.get("resident_bytes"))
         return frame

@@ -74,12 +74,16 @@ class WorkerStarter:
     async def _load(self) -> Worker | None:
         """Start the process that is copied; a worker if it turns out that it cannot be."""
         server = await ForkServer.start(MODULE, self._spec_json(), env=self._environ)
-        ready = await _readiness(server.child, START_TIMEOUT_S)
+        try:
+            ready = await _readiness(server.child, START_TIMEOUT_S)
+        except BaseException:
+            await server.kill()
+            raise
         if ready.copies:
             self._server = server
             return None
         self._copies = False
-        return Worker(server.child, ready.info)
+        return Worker(server.let_go(), ready.info)
 
     async def _end_server(self) -> None:
         server, self._server = self._server, None

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from auricle import forking
 from auricle.audio.decode import BLOCK
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.errors import EngineFailed, TooLarge, Unavailable, UnreadableAudio
@@ -52,7 +53,11 @@ def only_pid(pool: FrontEndPool) -> int:
     return pid
 
 
-async def test_recording_arrives_as_it_decodes_here(start_pool: StartPool) -> None:
+@pytest.mark.parametrize("copies", [True, False], ids=["copies", "processes of their own"])
+async def test_recording_arrives_as_it_decodes_here(
+    start_pool: StartPool, monkeypatch: pytest.MonkeyPatch, *, copies: bool
+) -> None:
+    monkeypatch.setattr(forking, "IS_POSSIBLE", copies and forking.IS_POSSIBLE)
     pool = await start_pool()
     blocks, end = await read_all(pool, ASK_NOT.path)
     waveform, _ = decode(ASK_NOT.path)

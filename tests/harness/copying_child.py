@@ -1,0 +1,54 @@
+"""`python -m harness.copying_child MANNER [FD]`: a process that is copied, and its copies' manners.
+
+The environment's MANNER goes before the argument; without FD it is a worker itself.
+
+`answers`: a copy says who loaded the process, then sends back what it gets. `ends`: a copy ends at
+once. `hangs`: a copy says nothing. `refuses`: the process ends before it could be copied. `ready`
+and `silent` begin as an engine worker does, and a copy then says that it is ready, or nothing;
+`alone` is an engine that cannot be copied.
+"""
+
+import os
+import sys
+import time
+
+from auricle.engines.protocol import EngineInfo
+from auricle.forking import serve_forks
+from auricle.processes import ChildChannel
+from auricle.scheduling.messages import Ready, to_header
+
+INFO = EngineInfo("copied", 30.0, ("en",))
+
+
+def main() -> None:
+    """See the module."""
+    manner = os.environ.get("MANNER", sys.argv[1])
+    control = sys.argv[2] if len(sys.argv) > 2 else None
+    channel = ChildChannel.on_stdio()
+    loaded_by = os.getpid()
+    if manner == "refuses":
+        return
+    if manner in {"ready", "silent", "alone"}:
+        copies = manner != "alone" and control is not None
+        channel.write(to_header(Ready(info=INFO, copies=copies)))
+        if not copies:
+            channel.read()
+            return
+    channel.close()
+    assert control is not None
+    channel = serve_forks(int(control))
+    if manner == "ends":
+        return
+    if manner == "answers":
+        channel.write({"loaded_by": loaded_by, "parent": os.getppid()})
+        while frame := channel.read():
+            channel.write(frame.header, frame.payload)
+    if manner == "ready":
+        channel.write(to_header(Ready(info=INFO)))
+        channel.read()
+    if manner in {"hangs", "silent"}:
+        time.sleep(3600)
+
+
+if __name__ == "__main__":
+    main()

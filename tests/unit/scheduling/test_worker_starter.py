@@ -1,0 +1,108 @@
+"""Workers are copies of one process where that can be, and processes of their own elsewhere."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from auricle.engines.registry import EngineSpec
+from auricle.errors import EngineFailed
+from auricle.scheduling import worker_starter
+from auricle.scheduling.worker import Worker
+from auricle.scheduling.worker_starter import WorkerStarter
+from harness.watching import eventually, is_alive
+
+if sys.platform != "linux":
+    pytest.skip("fork servers are Linux's", allow_module_level=True)
+
+TESTS = str(Path(__file__).parents[2])
+PATIENCE_S = 60
+SPEC = EngineSpec("openvino", "no folder")
+
+
+class CleanStarter(WorkerStarter):
+    """Ends the workers it started at its own end."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        self._workers: list[Worker] = []
+
+    async def start(self) -> Worker:
+        self._workers.append(await super().start())
+        return self._workers[-1]
+
+    async def close(self) -> None:
+        for worker in self._workers:
+            await worker.stop()
+        await super().close()
+
+
+StartersOf = Callable[[str], CleanStarter]
+
+
+def parent_of(pid: int) -> int:
+    after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+    return int(after_name.split()[1])
+
+
+@pytest.fixture
+async def starter_of(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StartersOf]:
+    """Starters of workers that behave in a manner (`harness.copying_child`)."""
+    monkeypatch.setattr(worker_starter, "MODULE", "harness.copying_child")
+    monkeypatch.setenv("PYTHONPATH", TESTS)
+    starters: list[CleanStarter] = []
+
+    def make(manner: str) -> CleanStarter:
+        monkeypatch.setenv("MANNER", manner)
+        starters.append(CleanStarter(SPEC))
+        return starters[-1]
+
+    async with asyncio.timeout(PATIENCE_S):
+        yield make
+        for starter in starters:
+            await starter.close()
+
+
+async def test_workers_are_copies_of_one_process(starter_of: StartersOf) -> None:
+    starter = starter_of("ready")
+    workers = await asyncio.gather(*(starter.start() for _ in range(3)))
+    assert len({worker.pid for worker in workers}) == 3
+    assert len({parent_of(worker.pid) for worker in workers}) == 1
+    assert all(worker.info.name == "copied" for worker in workers)
+    await starter.close()
+    assert not any(Path(f"/proc/{worker.pid}").exists() for worker in workers)
+
+
+async def test_a_lost_process_is_loaded_again(starter_of: StartersOf) -> None:
+    starter = starter_of("ready")
+    first = await starter.start()
+    os.kill(parent_of(first.pid), signal.SIGKILL)
+    await eventually(lambda: not is_alive(first.pid), "its copy has ended with it")
+    second = await starter.start()
+    assert parent_of(second.pid) not in {os.getpid(), parent_of(os.getpid())}
+
+
+async def test_a_process_that_cannot_be_copied_works_itself(starter_of: StartersOf) -> None:
+    starter = starter_of("alone")
+    workers = [await starter.start() for _ in range(2)]
+    assert len({worker.pid for worker in workers}) == 2
+    assert all(parent_of(worker.pid) == os.getpid() for worker in workers)
+
+
+async def test_copies_that_hang_are_given_up_for_processes_of_their_own(
+    starter_of: StartersOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_starter, "COPY_TIMEOUT_S", 0.5)
+    starter = starter_of("silent")
+    worker = await starter.start()
+    assert parent_of(worker.pid) == os.getpid()
+
+
+async def test_a_process_that_does_not_load_is_one_clear_error(starter_of: StartersOf) -> None:
+    starter = starter_of("refuses")
+    with pytest.raises(EngineFailed, match="it ended with status"):
+        await starter.start()
