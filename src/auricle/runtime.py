@@ -13,6 +13,7 @@ from auricle.audio.decode_limits import DecodeLimits
 from auricle.diarization.crew import DiarizerCrew
 from auricle.engines.protocol import Ticket
 from auricle.errors import InvalidRequest, NotSupported, UnknownModel
+from auricle.forking import ForkServer
 from auricle.frontend.pool import Block, FrontEndPool, RecordingEnd
 from auricle.pipeline.options import MAX_PROMPT_CHARACTERS, TranscribeOptions
 from auricle.pipeline.speakers import SpeakerListener, learn_voice, with_speakers
@@ -30,7 +31,10 @@ __all__ = ["Runtime", "Weights"]
 class Runtime:
     """A running service: front end, engine workers, pipeline. Enter it to start, leave to stop."""
 
-    def __init__(self, settings: Settings, weights: Weights) -> None:
+    def __init__(
+        self, settings: Settings, weights: Weights, ahead: ForkServer | None = None
+    ) -> None:
+        """Configure; `ahead` is a process for the default model's engine (`scheduling.ahead`)."""
         self._settings = settings
         self._front_end = FrontEndPool(
             settings.decoders,
@@ -40,7 +44,7 @@ class Runtime:
             max_size=settings.max_decoders,
         )
         self._backlog = Backlog(settings.max_queued_audio_s)
-        self._models = ServedModels(settings, weights)
+        self._models = ServedModels(settings, weights, ahead)
         self._diarizers = DiarizerCrew(settings.diarizers)
         self._stack = AsyncExitStack()
 

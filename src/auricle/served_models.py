@@ -13,6 +13,7 @@ from auricle.engines.protocol import Submit
 from auricle.engines.registry import EngineSpec
 from auricle.engines.voxtral.model import VoxtralModel
 from auricle.errors import SettingsError
+from auricle.forking import ForkServer
 from auricle.pipeline.companion import Companion
 from auricle.pipeline.transcribe import Transcriber
 from auricle.scheduling.on_demand import OnDemand, Shelf
@@ -104,8 +105,15 @@ class ServedModel:
 class ServedModels:
     """All models of a server. Owner: the runtime, which starts and closes them."""
 
-    def __init__(self, settings: Settings, weights: Weights) -> None:
+    def __init__(
+        self, settings: Settings, weights: Weights, ahead: ForkServer | None = None
+    ) -> None:
         """Configure.
+
+        Args:
+            settings: of the server.
+            weights: the rows that are served, and their files.
+            ahead: a process for the default model's engine (`scheduling.ahead`).
 
         Raises:
             SettingsError: a model has no upstream, or one is written wrongly.
@@ -113,6 +121,7 @@ class ServedModels:
         self._settings = settings
         self._rows = weights.rows
         self._companion = weights.companion
+        self._ahead = ahead
         self._shelf = Shelf(settings.max_loaded_bytes, settings.unload_after_s)
         self._schedulers: dict[str, Scheduler] = {}
         self._on_demand: dict[str, OnDemand] = {}
@@ -133,6 +142,8 @@ class ServedModels:
         Raises:
             EngineFailed: a local one does not come up.
         """
+        if self._ahead is not None:  # the default model has no engine here
+            await self._ahead.kill()
         await asyncio.gather(
             *(scheduler.start() for scheduler in self._schedulers.values()),
             *(upstreams.start() for upstreams in self._upstreams.values()),
@@ -188,8 +199,13 @@ class ServedModels:
         they are not known before it is loaded.
         """
         spec = self._spec(row, folder)
-        make = partial(Scheduler, spec, self._n_workers(row))
-        if row == self._rows[0] or row == self._companion or not row.languages:
+        n_workers = self._n_workers(row)
+        if row == self._rows[0]:
+            self._schedulers[row.id] = Scheduler(spec, n_workers, self._ahead)
+            self._ahead = None
+            return
+        make = partial(Scheduler, spec, n_workers)
+        if row == self._companion or not row.languages:
             self._schedulers[row.id] = make()
             return
         loaded = row.wanted(path.name for path in folder.iterdir() if path.is_file())

@@ -70,6 +70,16 @@ def test_a_stream_that_cannot_finish_in_the_grace_period_is_broken_off(
 
 
 @pytest.mark.needs("procfs")
+def test_what_was_begun_for_the_usual_engine_ends_where_another_serves(
+    start_server: StartServer,
+) -> None:
+    server = start_server(**SMALL, engine="ctranslate2")
+    (worker,) = loaders(server.pid, ENGINE_WORKER)
+    assert workers(server.pid, ENGINE_WORKER) == {worker}
+    assert server.stop() == 0
+
+
+@pytest.mark.needs("procfs")
 def test_a_killed_server_leaves_no_processes(start_server: StartServer) -> None:
     server = start_server(**SMALL)
     modules = ENGINE_WORKER, DECODER

@@ -1,6 +1,6 @@
-"""`python -m harness.copying_child MANNER [FD]`: a process that is copied, and its copies' manners.
+"""`python -m harness.copying_child [MANNER] [FD]`: a process that is copied, and its copies.
 
-The environment's MANNER goes before the argument; without FD it is a worker itself.
+Without an argument MANNER is the environment's; without FD the process is a worker itself.
 
 `answers`: a copy says who loaded the process, then sends back what it gets. `ends`: a copy ends at
 once. `hangs`: a copy says nothing. `refuses`: the process ends before it could be copied. `ready`
@@ -22,20 +22,20 @@ INFO = EngineInfo("copied", 30.0, ("en",))
 
 def main() -> None:
     """See the module."""
-    manner = os.environ.get("MANNER", sys.argv[1])
-    control = sys.argv[2] if len(sys.argv) > 2 else None
+    *_, control = ("", *sys.argv[1:])
+    manner = os.environ.get("MANNER") or sys.argv[1]
     channel = ChildChannel.on_stdio()
     loaded_by = os.getpid()
     if manner == "refuses":
         return
     if manner in {"ready", "silent", "alone"}:
-        copies = manner != "alone" and control is not None
+        channel.read()  # what to load
+        copies = manner != "alone" and bool(control)
         channel.write(to_header(Ready(info=INFO, copies=copies)))
         if not copies:
             channel.read()
             return
     channel.close()
-    assert control is not None
     channel = serve_forks(int(control))
     if manner == "ends":
         return

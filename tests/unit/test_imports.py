@@ -6,6 +6,8 @@ import sys
 import pytest
 
 SERVER = ("auricle.cli", "auricle.runtime", "auricle.server.app", "auricle.server.serving")
+AHEAD = ("auricle.cli", "auricle.cli.ahead")
+"""What a server has loaded when it begins its engine's process, before it knows its settings."""
 START = ("auricle.cli.serve", "auricle.runtime", "auricle.server.keys", "auricle.server.listener")
 """What the server has loaded when it starts its children; it loads the rest beside them."""
 WORKER = ("auricle.scheduling.worker_process", "auricle.engines.whisper.openvino_engine")
@@ -18,11 +20,12 @@ OF_THE_SERVER = ("httpx", "prometheus_client", "starlette", "uvicorn")
     ("modules", "unused"),
     [
         (SERVER, OF_CHILDREN),
+        (AHEAD, ("numpy", "pydantic", "auricle.settings")),
         (START, (*OF_CHILDREN, *OF_THE_SERVER, "auricle.cli.transcribe")),
         (WORKER, (*OF_THE_SERVER, "av", "ctranslate2", "onnxruntime", "torch")),
         (DECODER, (*OF_THE_SERVER, "ctranslate2", "openvino", "tokenizers", "torch")),
     ],
-    ids=["server", "start", "worker", "decoder"],
+    ids=["server", "ahead", "start", "worker", "decoder"],
 )
 def test_a_process_loads_what_it_needs(modules: tuple[str, ...], unused: tuple[str, ...]) -> None:
     code = (

@@ -36,10 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     130: interrupted.
     """
     argv = sys.argv[1:] if argv is None else argv
-    asked = argv[:1] if argv and argv[0] in COMMANDS else COMMANDS  # no other is waited for
-    arguments = build_parser(asked).parse_args(argv)
+    asked = tuple(argv[:1]) if argv and argv[0] in COMMANDS else COMMANDS  # no other is waited for
     try:
-        status: int = arguments.run(arguments)
+        if asked != ("serve",):
+            return _run(asked, argv)
+        from auricle.cli.ahead import Ahead  # noqa: PLC0415 (only a server begins so early)
+
+        with Ahead() as ahead:
+            return _run(asked, argv, ahead=ahead)
     except SettingsError as error:
         print(f"auricle: {error.message}", file=sys.stderr)
         return EXIT_USAGE
@@ -51,4 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+
+
+def _run(asked: Sequence[str], argv: Sequence[str], **more: object) -> int:
+    """Parse and call; `more` is beside what was parsed."""
+    arguments = build_parser(asked).parse_args(argv, argparse.Namespace(**more))
+    status: int = arguments.run(arguments)
     return status

@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from auricle import telemetry
+from auricle.cli.ahead import Ahead
 from auricle.cli.flags import add_setting_flags, setting_flags
+from auricle.forking import ForkServer
 from auricle.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -46,18 +48,19 @@ def run(arguments: argparse.Namespace) -> int:
     check_exposure(settings)
     telemetry.configure_logging(settings.log_format)
     weights = Weights(settings, progress_for(sys.stderr))
-    asyncio.run(_serve(settings, weights))
+    ahead: Ahead = arguments.ahead
+    ahead.run(_serve(settings, weights, ahead.engine))
     return 0
 
 
-async def _serve(settings: Settings, weights: "Weights") -> None:
+async def _serve(settings: Settings, weights: "Weights", engine: ForkServer | None) -> None:
     """Serve; what answers requests is loaded while the engine starts in a process of its own."""
     from auricle.runtime import Runtime  # noqa: PLC0415
     from auricle.server.listener import bind  # noqa: PLC0415
 
     listener = bind(settings.host, settings.port)
     loading = asyncio.create_task(asyncio.to_thread(import_module, "auricle.server.serving"))
-    async with Runtime(settings, weights) as runtime:
+    async with Runtime(settings, weights, engine) as runtime:
         await loading
         from auricle.server.app import create_app  # noqa: PLC0415
         from auricle.server.serving import serve  # noqa: PLC0415

@@ -142,16 +142,3 @@ def _resume_openvino(engine: Engine) -> None:
 
 FORKING: Mapping[str, Forking] = {"openvino": Forking(_hold_openvino, _resume_openvino)}
 """Engines whose process can be copied, if they compute with a single thread of their own."""
-
-ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
-    "openvino": {
-        "MALLOC_ARENA_MAX": "1",
-        "MALLOC_MMAP_THRESHOLD_": "2000000",
-        "MALLOC_TRIM_THRESHOLD_": "4000000",
-        "MALLOC_TOP_PAD_": "2000000",
-        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "50",
-    }
-}
-"""What an engine's process starts with. For glibc: what is worked in for one shape goes back to the
-system before the next, though not every few bytes of it. For OpenVINO's kernels: few are kept. Left
-to themselves both grow for hours (`docs/benchmarks.md`)."""

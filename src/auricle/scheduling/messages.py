@@ -1,7 +1,8 @@
 """What the API process and an engine worker say to each other, as frame headers.
 
-To the worker: `join` (payload: float32 samples) and `cancel`. From it: `ready` once, `fatal`
-when it cannot start, `event` for each decode event, `cancelled` when a live key was dropped.
+To the worker: `load` once, `join` (payload: float32 samples) and `cancel`. From it: `ready` once,
+`fatal` when it cannot start, `event` for each decode event, `cancelled` when a live key was
+dropped.
 """
 
 from collections.abc import Mapping
@@ -19,10 +20,18 @@ from auricle.engines.protocol import (
     Hypothesis,
     Stretch,
 )
+from auricle.engines.registry import EngineSpec
 
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Load(_Message):
+    """Build this engine."""
+
+    op: Literal["load"] = "load"
+    spec: EngineSpec
 
 
 class Join(_Message):
@@ -115,6 +124,11 @@ _FROM_WORKER: TypeAdapter[FromWorker] = TypeAdapter(
 def to_header(message: _Message) -> dict[str, Any]:
     """The message as a frame header."""
     return message.model_dump(mode="json")
+
+
+def parse_load(header: Mapping[str, Any]) -> EngineSpec:
+    """The spec in a process's first header; ValidationError (a ValueError) if it is none."""
+    return Load.model_validate(header).spec
 
 
 def parse_to_worker(header: Mapping[str, Any]) -> ToWorker:

@@ -1,4 +1,6 @@
-"""An engine worker: `python -m auricle.scheduling.worker_process SPEC [CONTROL_FD]`.
+"""An engine worker: `python -m auricle.scheduling.worker_process [CONTROL_FD]`.
+
+It is told what to load on its standard input (`scheduling.messages`).
 
 With a control socket it loads the engine and then copies itself on demand, if the engine allows
 that; its copies are the workers (`auricle.forking`).
@@ -7,18 +9,18 @@ A worker has one engine and one thread of work. A second thread only reads, so t
 writes never wait for a decoding, and so that the parent's death ends the process at once.
 """
 
-import json
 import os
 import queue
 import sys
 import threading
+from importlib import import_module
 
 import numpy as np
 
 from auricle import telemetry
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.engines.protocol import DecodeOptions, Engine, Failed, Final, Utterance
-from auricle.engines.registry import ENGINES, FORKING, EngineSpec
+from auricle.engines.registry import ENGINES, FORKING
 from auricle.forking import serve_forks
 from auricle.processes import ChildChannel, Frame
 from auricle.scheduling.messages import (
@@ -27,12 +29,15 @@ from auricle.scheduling.messages import (
     Join,
     Ready,
     carry,
+    parse_load,
     parse_to_worker,
     to_header,
 )
 
 NICENESS = 5
 """Below the API process and the decoders: what they do is short, and somebody waits for it."""
+FORKED_ENGINE = "auricle.engines.whisper.openvino_engine"
+"""What takes time to import for the engines of `FORKING`."""
 PROOF_KEY = -1
 PROOF_S = 1.0
 
@@ -102,10 +107,14 @@ def prove(engine: Engine) -> None:
 def main() -> int:
     """Build the engine, prove it, say so, and work until the parent is gone."""
     channel = ChildChannel.on_stdio()
-    os.nice(NICENESS)
-    spec_json, *control = sys.argv[1:]
+    control = sys.argv[1:]
+    if control:
+        import_module(FORKED_ENGINE)  # while nobody has said yet what to load
+    frame = channel.read()
+    if frame is None:
+        return 0
     try:
-        spec = EngineSpec(**json.loads(spec_json))
+        spec = parse_load(frame.header)
         telemetry.configure_logging(spec.log_format)
         forking = FORKING[spec.engine] if control else None
         is_held = forking is not None and forking.hold()
@@ -116,6 +125,7 @@ def main() -> int:
             channel.close()
             channel = serve_forks(int(control[0]))
             forking.resume(engine)
+        os.nice(NICENESS)
     except Exception as error:  # noqa: BLE001 (whatever it is, the parent must hear of it)
         channel.write(to_header(Fatal(reason=f"{type(error).__name__}: {error}")))
         return 1

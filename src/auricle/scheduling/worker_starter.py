@@ -4,39 +4,39 @@ Copies share the packed weights, and one that died is replaced in milliseconds.
 """
 
 import asyncio
-import json
 import logging
-from dataclasses import asdict
+from contextlib import suppress
 
 from auricle import forking, telemetry
-from auricle.engines.registry import ENVIRONMENTS, FORKING, EngineSpec
+from auricle.engines.environments import environment_of
+from auricle.engines.registry import FORKING, EngineSpec
 from auricle.errors import EngineFailed
 from auricle.forking import ForkServer, ServerGone
 from auricle.processes import Child, FrameError, Link
-from auricle.scheduling.messages import Fatal, Ready, parse_from_worker
+from auricle.scheduling.ahead import MODULE
+from auricle.scheduling.messages import Fatal, Load, Ready, parse_from_worker, to_header
 from auricle.scheduling.worker import Worker
 
 log = logging.getLogger(__name__)
 
-MODULE = "auricle.scheduling.worker_process"
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""For what is around an engine: only the engine itself may have more."""
 START_TIMEOUT_S = 300.0
 COPY_TIMEOUT_S = 30.0
 """Normal is a tenth of a second."""
 
 
 class WorkerStarter:
-    """Starts the workers of one engine. Owner: the scheduler, which closes it."""
+    """Starts the workers of one engine. Owner: the scheduler, which closes it.
 
-    def __init__(self, spec: EngineSpec) -> None:
-        """Nothing runs before the first worker is asked for."""
+    Args:
+        spec: what they are to load.
+        ahead: a process that waits for its spec (`scheduling.ahead`), to be used or ended.
+    """
+
+    def __init__(self, spec: EngineSpec, ahead: ForkServer | None = None) -> None:
+        """Nothing is loaded before the first worker is asked for."""
         self._spec = spec
-        self._environ = {
-            **ONE_THREAD,
-            **ENVIRONMENTS.get(spec.engine, {}),
-            "OMP_NUM_THREADS": str(spec.n_threads),
-        }
+        self._ahead = ahead
+        self._environ = environment_of(spec.engine, spec.n_threads)
         self._copies = forking.IS_POSSIBLE and spec.engine in FORKING and spec.n_threads == 1
         self._server: ForkServer | None = None
         self._copying = asyncio.Lock()
@@ -61,21 +61,21 @@ class WorkerStarter:
                     self._copies = False
                     await self._end_server()
                     telemetry.log(log, logging.WARNING, "worker.copy_failed", error=repr(error))
-        child = await Child.start(MODULE, self._spec_json(), env=self._environ)
-        return Worker(child, (await _readiness(child, START_TIMEOUT_S)).info)
+        await self._end_ahead()
+        child = await Child.start(MODULE, env=self._environ)
+        return Worker(child, (await self._told(child)).info)
 
     async def close(self) -> None:
         """End the process that is copied, and its copies. Safe to call again."""
+        await self._end_ahead()
         await self._end_server()
-
-    def _spec_json(self) -> str:
-        return json.dumps(asdict(self._spec))
 
     async def _load(self) -> Worker | None:
         """Start the process that is copied; a worker if it turns out that it cannot be."""
-        server = await ForkServer.start(MODULE, self._spec_json(), env=self._environ)
+        server, self._ahead = self._ahead, None
+        server = server or await ForkServer.start(MODULE, env=self._environ)
         try:
-            ready = await _readiness(server.child, START_TIMEOUT_S)
+            ready = await self._told(server.child)
         except BaseException:
             await server.kill()
             raise
@@ -84,6 +84,21 @@ class WorkerStarter:
             return None
         self._copies = False
         return Worker(server.let_go(), ready.info)
+
+    async def _told(self, child: Child) -> Ready:
+        """Tell a process what to load, and wait until it has.
+
+        Raises:
+            EngineFailed: it did not get there.
+        """
+        with suppress(ConnectionError):  # if it has ended, its status says more
+            await child.send(to_header(Load(spec=self._spec)))
+        return await _readiness(child, START_TIMEOUT_S)
+
+    async def _end_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            await ahead.kill()
 
     async def _end_server(self) -> None:
         server, self._server = self._server, None

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,9 @@ import pytest
 from auricle.engines.registry import ENGINES, EngineSpec
 from auricle.engines.whisper import openvino_engine
 from auricle.errors import EngineFailed
-from auricle.scheduling.worker_starter import MODULE
+from auricle.processes import Frame
+from auricle.scheduling.ahead import MODULE
+from auricle.scheduling.messages import Load, to_header
 from auricle.settings import load
 from auricle.telemetry import ConsoleFormatter
 from auricle.weights.store import ModelStore
@@ -52,8 +53,8 @@ def test_a_worker_logs_in_the_servers_form(tmp_path: Path) -> None:
         "openvino", str(whisper_base()), graphs_folder=str(no_folder), log_format="json"
     )
     done = subprocess.run(
-        [sys.executable, "-m", MODULE, json.dumps(asdict(spec))],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-m", MODULE],
+        input=Frame(to_header(Load(spec=spec))).encode_head(),
         capture_output=True,
         timeout=240,
         check=False,
