@@ -48,6 +48,11 @@ class Fork(Link):
         """Process id; 0 until the copy has said that it is there."""
         return self._pid
 
+    @property
+    def is_doomed(self) -> bool:
+        """Whether the server is gone: its copies end with it, one a little later than another."""
+        return self._server.is_gone
+
     async def met(self) -> None:
         """Wait for the copy's first word.
 
@@ -128,6 +133,16 @@ class ForkServer:
             async with asyncio.timeout(GONE_S):
                 await self.child.wait()
         return self.child.status is not None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the process has ended: it never writes, so all that can be read is the end."""
+        try:
+            return not self._control.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def let_go(self) -> Child:
         """The process as a child of the caller's: it will not be copied after all."""

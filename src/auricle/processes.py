@@ -152,6 +152,11 @@ class Link(ABC):
     def pid(self) -> int:
         """Process id."""
 
+    @property
+    def is_doomed(self) -> bool:
+        """Whether it is known that the process will end at once, if it has not yet."""
+        return False
+
     async def send(self, header: Mapping[str, Any], payload: bytes | memoryview = b"") -> None:
         """Send a frame, waiting while the other side does not read.
 

@@ -30,8 +30,6 @@ MAX_ATTEMPTS = 2
 STALL_TIMEOUT_S = 180.0
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 30.0
-RETRY_PAUSE_S = 0.1
-"""What ends several workers ends them within this: work goes to none that is about to follow."""
 MIN_COST_S = 1.0  # what the smallest utterance costs, in seconds of audio
 
 
@@ -47,7 +45,6 @@ class Scheduler:
         self._n_workers = n_workers
         self._queue: FairQueue[Job] = FairQueue()
         self._workers: set[Worker] = set()
-        self._dead: set[Worker] = set()  # with work that is about to be tried once more
         self._keepers: list[asyncio.Task[None]] = []
         self._info: EngineInfo | None = None
         self.n_restarts = 0
@@ -131,7 +128,7 @@ class Scheduler:
 
     def _forget(self, job: Job) -> None:
         if not self._queue.discard(job, job.ticket):
-            any(worker.cancel(job) for worker in self._workers | self._dead)
+            any(worker.cancel(job) for worker in self._workers)
 
     async def _keep(self, worker: Worker | None) -> None:
         """Keep one worker alive for ever; start over after a death, ever more slowly."""
@@ -157,13 +154,9 @@ class Scheduler:
         try:
             await worker.run(self._dispatch)
             telemetry.log(log, logging.ERROR, "worker.died", pid=worker.pid, jobs=len(worker.jobs))
-            self._workers.discard(worker)
-            self._dead.add(worker)
-            await asyncio.sleep(RETRY_PAUSE_S)
         finally:
             watchdog.cancel()
             self._workers.discard(worker)
-            self._dead.discard(worker)
             self._retry(worker)
 
     def _retry(self, worker: Worker) -> None:

@@ -70,8 +70,8 @@ class Worker:
 
     @property
     def free_slots(self) -> int:
-        """How many more jobs it takes now."""
-        return self.info.slots - len(self.jobs)
+        """How many more jobs it takes now; none if it is about to end."""
+        return 0 if self._link.is_doomed else self.info.slots - len(self.jobs)
 
     def takes(self, job: Job) -> bool:
         """Whether there is a slot for this job.
