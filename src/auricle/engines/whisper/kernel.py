@@ -13,7 +13,7 @@ would have alone (`self_check`).
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 
 from auricle.audio.log_mel import LogMel
 from auricle.engines.whisper.graphs.cache import GraphCache
+from auricle.engines.whisper.graphs.checkpoint import compiled_decoder, compiled_stages
 from auricle.engines.whisper.graphs.compiling import CompiledGraph, GraphOptions, runtime
-from auricle.engines.whisper.graphs.decoder import build_decoder
-from auricle.engines.whisper.graphs.encoder import build_stage, n_stages
 from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE
 from auricle.engines.whisper.pages import PagePool, n_pages_of
 from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
@@ -65,35 +64,6 @@ class Encoding:
     n_done: int = 0
 
 
-def _compiled_stages(
-    weights: WhisperWeights, options: GraphOptions, graphs: GraphCache
-) -> list[CompiledGraph]:
-    """The encoder, ready to run."""
-    int8, cross_type = options.int8_encoder, options.cross_type
-    n = n_stages(weights.dims)
-    limit = options.window_limit
-    kind = f"encoder-{'int8' if int8 else 'f32'}-{cross_type.to_string()}-{limit}"
-    stages = []
-    for stage in range(n):
-        build = partial(
-            build_stage, weights, stage, int8=int8, cross_type=cross_type, window_limit=limit
-        )
-        graph = graphs.graph(f"{kind}-{stage + 1}of{n}", build, weights.dims.n_heads)
-        stages.append(CompiledGraph(graph, options.encoder_properties()))
-    return stages
-
-
-def _compiled_decoder(
-    weights: WhisperWeights, options: GraphOptions, graphs: GraphCache, n_windows: int
-) -> CompiledGraph:
-    """The decoder, ready to run."""
-    int8, cross_type = options.int8_decoder, options.cross_type
-    kind = f"decoder-{'int8' if int8 else 'f32'}-{cross_type.to_string()}-{n_windows}"
-    build = partial(build_decoder, weights, int8=int8, cross_type=cross_type, n_windows=n_windows)
-    graph = graphs.graph(kind, build, weights.dims.n_heads)
-    return CompiledGraph(graph, options.decoder_properties())
-
-
 class Kernel:
     """Encoder and decoder of one checkpoint with the caches of all rows. Single-threaded."""
 
@@ -105,6 +75,8 @@ class Kernel:
         cache_folder: Path | None = None,
     ) -> None:
         """Compile both graphs and set aside the caches.
+
+        The encoder can be used before the decoder is compiled: what needs that waits for it.
 
         Args:
             weights: the checkpoint.
@@ -121,27 +93,36 @@ class Kernel:
         self._cross_type = cross_type = options.cross_type
         self._pairs_lone_tokens = options.pairs_lone_tokens
         runtime()  # before two threads ask for it
-        with ThreadPoolExecutor(1) as beside:
-            stages = beside.submit(_compiled_stages, weights, options, graphs)
-            self._decoder = _compiled_decoder(weights, options, graphs, limits.n_windows)
-            self._stages = stages.result()
+        beside = ThreadPoolExecutor(1)
+        self._compiling = beside.submit(
+            compiled_decoder, weights, options, graphs, limits.n_windows
+        )
+        beside.shutdown(wait=False)  # the thread ends with what it has been given
+        self._stages = compiled_stages(weights, options, graphs)
         self._embedding = weights.stored("decoder.embedding")
         self._positions = weights.array("decoder.positions")
         self._places = WindowPlaces(limits.n_windows, self.dims, cross_type)
-        for name in self._window_inputs(range(limits.n_windows)):
-            self._decoder.bind(name, self._places.no_tensor())
-        self._pages = PagePool(limits.n_rows * n_pages_of(limits.max_tokens))
-        self._caches = self._allocate_caches()
+        self._n_pages = limits.n_rows * n_pages_of(limits.max_tokens)
+        self._pages = PagePool(self._n_pages)
         self._n_of_window = np.zeros(limits.n_windows, np.int32)
         self._rows: dict[int, _Row] = {}
         self._next_row = 0
 
-    def _allocate_caches(self) -> list[NDArray[np.generic]]:
+    @cached_property
+    def _decoder(self) -> CompiledGraph:
+        """Bound to places without windows."""
+        decoder = self._compiling.result()
+        for name in self._window_inputs(range(len(self._n_of_window))):
+            decoder.bind(name, self._places.no_tensor())
+        return decoder
+
+    @cached_property
+    def _caches(self) -> list[NDArray[np.generic]]:
         """Pages of every layer's own keys and values, bound to the decoder."""
         caches = []
         for i in range(self.dims.n_decoder_layers):
             for part in PARTS:
-                tensor = self._decoder.allocate(f"self_{i}_{part}", self._pages.n_free)
+                tensor = self._decoder.allocate(f"self_{i}_{part}", self._n_pages)
                 self._decoder.bind(f"self_{i}_{part}", tensor)
                 caches.append(tensor.data)
         return caches
@@ -198,7 +179,6 @@ class Kernel:
         except EngineFailed:
             self._places.release(encoding.state)
             raise
-        self._bind(encoding.state)
         return encoding.state
 
     def _run_last(self, stage: CompiledGraph, state: CrossState) -> None:
@@ -222,11 +202,11 @@ class Kernel:
 
     def part(self, state: CrossState, first: int, n_positions: int) -> CrossState:
         """A stretch of an encoded window, to be looked at alone; let it go with `release`."""
-        part = self._places.copy(state, first, n_positions)
-        self._bind(part)
-        return part
+        return self._places.copy(state, first, n_positions)
 
     def _bind(self, state: CrossState) -> None:
+        """Show the decoder where a window lies."""
+        state.is_bound = True
         tensors = self._tensors(state)
         for name, tensor in zip(self._window_inputs([state.place]), tensors, strict=True):
             self._decoder.bind(name, tensor)
@@ -264,6 +244,8 @@ class Kernel:
 
     def join(self, state: CrossState) -> int:
         """A new, empty row over a window; returns its number."""
+        if not state.is_bound:
+            self._bind(state)
         state.holders += 1
         self._rows[self._next_row] = _Row(state)
         self._next_row += 1

@@ -25,12 +25,13 @@ class CrossState:
     """An encoded window and the place it lies in.
 
     The place is free again with the last holder: the caller's own hold ends with
-    `Kernel.release`.
+    `Kernel.release`. `is_bound` says whether the decoder knows where it lies.
     """
 
     place: int
     n_positions: int
     holders: int = 1
+    is_bound: bool = False
 
 
 class WindowPlaces:
