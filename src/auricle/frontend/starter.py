@@ -13,6 +13,7 @@ from auricle.frontend.blocks import ChildLost, described
 from auricle.processes import Child, Link
 
 MODULE = "auricle.frontend.child"
+START_TIMEOUT_S = 120.0
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # numpy's threads would only take memory
 
 
@@ -43,7 +44,10 @@ class DecoderStarter:
             return await Child.start(MODULE, *self._arguments, env=ENVIRONMENT)
         server = await self._loaded()
         try:
-            return await server.fork()
+            async with asyncio.timeout(START_TIMEOUT_S):
+                return await server.fork()
+        except TimeoutError as error:
+            raise ChildLost(f"no copy in {START_TIMEOUT_S:g} s") from error
         except ServerGone as error:
             await self._forget(server)
             raise ChildLost(self._fault or str(error)) from error

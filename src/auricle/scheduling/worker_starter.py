@@ -38,6 +38,7 @@ class WorkerStarter:
         self._ahead = ahead
         self._environ = environment_of(spec.engine, spec.n_threads)
         self._copies = forking.IS_POSSIBLE and spec.engine in FORKING and spec.n_threads == 1
+        self._has_copied = False
         self._server: ForkServer | None = None
         self._copying = asyncio.Lock()
 
@@ -54,13 +55,18 @@ class WorkerStarter:
                     return worker
                 assert self._server is not None  # noqa: S101 (just loaded)
                 try:
-                    return await _copy_of(self._server)
+                    worker = await _copy_of(self._server)
                 except ServerGone:
                     await self._end_server()
                 except (EngineFailed, OSError, FrameError, TimeoutError) as error:
+                    if self._has_copied:  # others work: this one had bad luck
+                        raise EngineFailed(f"a copied worker did not start: {error!r}") from error
+                    telemetry.log(log, logging.WARNING, "worker.copy_failed", error=repr(error))
                     self._copies = False
                     await self._end_server()
-                    telemetry.log(log, logging.WARNING, "worker.copy_failed", error=repr(error))
+                else:
+                    self._has_copied = True
+                    return worker
         await self._end_ahead()
         child = await Child.start(MODULE, env=self._environ)
         return Worker(child, (await self._told(child)).info)

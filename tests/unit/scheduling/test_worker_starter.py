@@ -102,6 +102,17 @@ async def test_copies_that_hang_are_given_up_for_processes_of_their_own(
     assert parent_of(worker.pid) == os.getpid()
 
 
+async def test_a_later_copy_that_hangs_costs_the_others_nothing(
+    starter_of: StartersOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starter = starter_of("once")
+    first = await starter.start()
+    monkeypatch.setattr(worker_starter, "COPY_TIMEOUT_S", 0.5)
+    with pytest.raises(EngineFailed, match="a copied worker did not start"):
+        await starter.start()
+    assert is_alive(first.pid)
+
+
 async def test_a_process_that_does_not_load_is_one_clear_error(starter_of: StartersOf) -> None:
     starter = starter_of("refuses")
     with pytest.raises(EngineFailed, match="it ended with status"):
