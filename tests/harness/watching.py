@@ -25,6 +25,11 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def parent_of(pid: int) -> int:
+    """The process that started it."""
+    return int(_stat(pid)[1])
+
+
 def is_asleep(pid: int) -> bool:
     """Whether a process waits for something."""
     return _stat(pid)[0] == "S"

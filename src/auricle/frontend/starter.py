@@ -10,10 +10,10 @@ from pathlib import Path
 from auricle import forking
 from auricle.forking import ForkServer, ServerGone
 from auricle.frontend.blocks import ChildLost, described
+from auricle.frontend.worker import START_TIMEOUT_S
 from auricle.processes import Child, Link
 
 MODULE = "auricle.frontend.child"
-START_TIMEOUT_S = 120.0
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}  # numpy's threads would only take memory
 
 

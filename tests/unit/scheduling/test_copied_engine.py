@@ -18,7 +18,7 @@ from auricle.scheduling.scheduler import Scheduler
 from auricle.settings import load
 from auricle.weights.store import ModelStore
 from auricle.weights.table import ModelTable
-from harness.watching import eventually
+from harness.watching import eventually, parent_of
 
 if sys.platform != "linux":
     pytest.skip("elsewhere nothing is copied", allow_module_level=True)
@@ -64,11 +64,6 @@ def own_bytes(pid: int) -> int:
     return sum(
         int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Private_")
     )
-
-
-def parent_of(pid: int) -> int:
-    after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
-    return int(after_name.split()[1])
 
 
 async def test_weights_and_graphs_are_held_once(scheduler: Scheduler) -> None:

@@ -14,7 +14,7 @@ from auricle.errors import EngineFailed
 from auricle.scheduling import worker_starter
 from auricle.scheduling.worker import Worker
 from auricle.scheduling.worker_starter import WorkerStarter
-from harness.watching import eventually, is_alive
+from harness.watching import eventually, is_alive, parent_of
 
 if sys.platform != "linux":
     pytest.skip("fork servers are Linux's", allow_module_level=True)
@@ -42,11 +42,6 @@ class CleanStarter(WorkerStarter):
 
 
 StartersOf = Callable[[str], CleanStarter]
-
-
-def parent_of(pid: int) -> int:
-    after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
-    return int(after_name.split()[1])
 
 
 @pytest.fixture
