@@ -185,7 +185,11 @@ def serve_forks(fd: int) -> ChildChannel:
             _end_all(copies)
             os._exit(0)  # the parent is gone, or wants no more
         for channel_fd in fds:
-            pid = os.fork()
+            try:
+                pid = os.fork()
+            except OSError:  # no memory for now: whoever asked sees the channel's end
+                os.close(channel_fd)
+                continue
             if pid == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 control.close()

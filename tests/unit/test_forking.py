@@ -113,6 +113,18 @@ async def test_a_copy_that_ends_is_noticed(serving: StartServer) -> None:
     await eventually(lambda: not Path(f"/proc/{copy.pid}").exists(), "it has been reaped")
 
 
+async def test_a_copy_that_the_system_refuses_costs_the_others_nothing(
+    serving: StartServer,
+) -> None:
+    server = await serving("short")
+    first = await server.fork()
+    with pytest.raises(OSError, match="ended at once"):
+        await server.fork()
+    third = await server.fork()
+    assert is_alive(first.pid)
+    assert is_alive(third.pid)
+
+
 async def test_a_process_that_ends_before_it_is_copied(serving: StartServer) -> None:
     server = await serving("refuses")
     with pytest.raises(OSError, match=r"."):

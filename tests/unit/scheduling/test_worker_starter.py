@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from auricle.engines.registry import EngineSpec
 from auricle.errors import EngineFailed
+from auricle.forking import ForkServer
 from auricle.scheduling import worker_starter
 from auricle.scheduling.worker import Worker
 from auricle.scheduling.worker_starter import WorkerStarter
@@ -27,8 +29,8 @@ SPEC = EngineSpec("openvino", "no folder")
 class CleanStarter(WorkerStarter):
     """Ends the workers it started at its own end."""
 
-    def __init__(self, spec: EngineSpec) -> None:
-        super().__init__(spec)
+    def __init__(self, spec: EngineSpec, ahead: ForkServer | None = None) -> None:
+        super().__init__(spec, ahead)
         self._workers: list[Worker] = []
 
     async def start(self) -> Worker:
@@ -41,7 +43,7 @@ class CleanStarter(WorkerStarter):
         await super().close()
 
 
-StartersOf = Callable[[str], CleanStarter]
+StartersOf = Callable[..., CleanStarter]
 
 
 @pytest.fixture
@@ -51,9 +53,9 @@ async def starter_of(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StartersO
     monkeypatch.setenv("PYTHONPATH", TESTS)
     starters: list[CleanStarter] = []
 
-    def make(manner: str) -> CleanStarter:
+    def make(manner: str, spec: EngineSpec = SPEC, ahead: ForkServer | None = None) -> CleanStarter:
         monkeypatch.setenv("MANNER", manner)
-        starters.append(CleanStarter(SPEC))
+        starters.append(CleanStarter(spec, ahead))
         return starters[-1]
 
     async with asyncio.timeout(PATIENCE_S):
@@ -70,6 +72,25 @@ async def test_workers_are_copies_of_one_process(starter_of: StartersOf) -> None
     assert all(worker.info.name == "copied" for worker in workers)
     await starter.close()
     assert not any(Path(f"/proc/{worker.pid}").exists() for worker in workers)
+
+
+async def begun_ahead() -> ForkServer:
+    return await ForkServer.start(
+        "harness.copying_child", env={"PYTHONPATH": TESTS, "MANNER": "ready"}
+    )
+
+
+async def test_what_was_begun_ahead_is_what_is_copied(starter_of: StartersOf) -> None:
+    ahead = await begun_ahead()
+    worker = await starter_of("ready", SPEC, ahead).start()
+    assert parent_of(worker.pid) == ahead.child.pid
+
+
+async def test_what_was_begun_ahead_ends_where_nothing_is_copied(starter_of: StartersOf) -> None:
+    ahead = await begun_ahead()
+    worker = await starter_of("ready", replace(SPEC, n_threads=2), ahead).start()
+    assert parent_of(worker.pid) == os.getpid()
+    assert not is_alive(ahead.child.pid)
 
 
 async def test_a_lost_process_is_loaded_again(starter_of: StartersOf) -> None:
