@@ -1,7 +1,9 @@
 """What a process does not load that it has no use for: it costs memory and a part of the start."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,8 @@ WORKER = ("auricle.scheduling.worker_process", "auricle.engines.whisper.openvino
 DECODER = ("auricle.frontend.child",)
 OF_CHILDREN = ("av", "ctranslate2", "onnxruntime", "openvino", "soxr", "torch")
 OF_THE_SERVER = ("httpx", "prometheus_client", "starlette", "uvicorn")
+REPORTS = ("openvino_telemetry",)
+"""What would tell strangers that we run."""
 
 
 @pytest.mark.parametrize(
@@ -22,7 +26,10 @@ OF_THE_SERVER = ("httpx", "prometheus_client", "starlette", "uvicorn")
         (SERVER, OF_CHILDREN),
         (AHEAD, ("numpy", "pydantic", "auricle.settings")),
         (START, (*OF_CHILDREN, *OF_THE_SERVER, "auricle.cli.transcribe")),
-        (WORKER, (*OF_THE_SERVER, "av", "ctranslate2", "onnxruntime", "torch")),
+        (
+            WORKER,
+            (*OF_THE_SERVER, *REPORTS, "av", "ctranslate2", "onnxruntime", "torch"),
+        ),
         (DECODER, (*OF_THE_SERVER, "ctranslate2", "openvino", "tokenizers", "torch")),
     ],
     ids=["server", "ahead", "start", "worker", "decoder"],
@@ -36,3 +43,13 @@ def test_a_process_loads_what_it_needs(modules: tuple[str, ...], unused: tuple[s
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert loaded.stdout.strip() == "[]"
+
+
+def test_an_engine_leaves_no_identity_at_home(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if name != "CI"}
+    subprocess.run(
+        [sys.executable, "-c", f"import {WORKER[-1]}"],
+        env={**environ, "HOME": str(tmp_path)},
+        check=True,
+    )
+    assert not list(tmp_path.iterdir())
