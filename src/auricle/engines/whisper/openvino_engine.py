@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,10 +128,8 @@ class OpenVinoWhisper:
         slots = self._slots = _affordable(slots, weights.dims, graph_options)
         n_windows = max(slots + PARTS_AT_ONCE, SELF_CHECK_WINDOWS)
         limits = KernelLimits(n_windows, n_rows=2 * n_windows * policy.widest_beam)
-        with ThreadPoolExecutor(1) as beside:  # the compiler needs no interpreter
-            vocabulary = beside.submit(Vocabulary.read, folder)
-            self._kernel = Kernel(weights, graph_options, limits, cache_folder)
-            self._vocabulary = vocabulary.result()
+        self._kernel = Kernel(weights, graph_options, limits, cache_folder)
+        self._vocabulary = Vocabulary.read(folder)  # while the decoder is still being compiled
         self_check(self._kernel)
         for read in (folder, cache_folder):
             if read is not None:
