@@ -4,27 +4,21 @@ A fork server is a child process that loads what takes seconds and memory, and i
 copies of itself (as Android's zygote is, and the server of Python's `multiprocessing`). A copy is
 there in milliseconds and shares every page that neither of them writes to.
 
-It is asked over a socket of its own. A message with a socket is for a copy, whose channel that
-socket is; a message with a process id is for its end: only who reaps a process knows that the id
-still means it. Copies end with their server, and the server with its parent.
+Here is the parent's end; the server's is `auricle.copying`.
 """
 
 import asyncio
 import contextlib
-import gc
-import os
-import signal
 import socket
-import struct
 import sys
 from collections.abc import Mapping
 from typing import Self
 
-from auricle.processes import Child, ChildChannel, FrameError, Link, die_with_parent
+from auricle.copying import COPY, PID
+from auricle.frames import FrameError
+from auricle.processes import Child, Link
 
 IS_POSSIBLE = sys.platform == "linux"
-_PID = struct.Struct("<i")
-_COPY = b"copy"
 GONE_S = 1.0
 ORDERLY_END_S = 2.0
 
@@ -111,7 +105,7 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                socket.send_fds(self._control, [_COPY], [theirs.fileno()])
+                socket.send_fds(self._control, [COPY], [theirs.fileno()])
             except OSError as error:
                 ours.close()
                 raise ServerGone(str(error)) from error
@@ -152,7 +146,7 @@ class ForkServer:
     def end(self, pid: int) -> None:
         """Have a copy killed; one that is gone already is passed over."""
         with contextlib.suppress(OSError):  # the server is gone, and its copies with it
-            self._control.send(_PID.pack(pid))
+            self._control.send(PID.pack(pid))
 
     async def kill(self) -> None:
         """End the server and all its copies at once. Safe to call again."""
@@ -162,58 +156,3 @@ class ForkServer:
                 async with asyncio.timeout(ORDERLY_END_S):
                     await self.child.wait()
         await self.child.kill()
-
-
-def serve_forks(fd: int) -> ChildChannel:
-    """Copy this process whenever the parent asks; returns in each copy, with its channel.
-
-    In the server itself it does not return: that ends with its parent. What the process has open
-    is open in its copies: close before what they must not hold. Threads are not copied.
-
-    Args:
-        fd: the socket that `ForkServer.start` named.
-    """
-    control = socket.socket(fileno=fd)
-    copies: set[int] = set()
-    signal.signal(signal.SIGCHLD, lambda *_: _reap(copies))
-    server_pid = os.getpid()
-    gc.collect()
-    gc.freeze()  # the collector would write to every object, and so copy its page
-    while True:
-        message, fds, _, _ = socket.recv_fds(control, 16, maxfds=1)
-        if not message:
-            _end_all(copies)
-            os._exit(0)  # the parent is gone, or wants no more
-        for channel_fd in fds:
-            try:
-                pid = os.fork()
-            except OSError:  # no memory for now: whoever asked sees the channel's end
-                os.close(channel_fd)
-                continue
-            if pid == 0:
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                control.close()
-                die_with_parent(server_pid)
-                channel = ChildChannel.on_socket(channel_fd)
-                channel.write({"forked": os.getpid()})
-                return channel
-            copies.add(pid)
-            os.close(channel_fd)
-            _reap(copies)  # it may have ended before it was known
-        if not fds and _PID.unpack(message)[0] in copies:
-            os.kill(_PID.unpack(message)[0], signal.SIGKILL)
-
-
-def _reap(copies: set[int]) -> None:
-    """Take note of copies that have ended."""
-    for pid in tuple(copies):
-        if os.waitpid(pid, os.WNOHANG)[0] != 0:
-            copies.discard(pid)
-
-
-def _end_all(copies: set[int]) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for pid in copies:
-        os.kill(pid, signal.SIGKILL)
-    for pid in copies:
-        os.waitpid(pid, 0)

@@ -18,9 +18,9 @@ import tempfile
 import time
 from collections.abc import Callable
 
+from auricle.copying import serve_forks
 from auricle.engines.protocol import EngineInfo
-from auricle.forking import serve_forks
-from auricle.processes import ChildChannel
+from auricle.frames import ChildChannel
 from auricle.scheduling.messages import Ready, to_header
 
 INFO = EngineInfo("copied", 30.0, ("en",))

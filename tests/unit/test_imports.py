@@ -16,6 +16,8 @@ WORKER = ("auricle.scheduling.worker_process", "auricle.engines.whisper.openvino
 DECODER = ("auricle.frontend.child",)
 OF_CHILDREN = ("av", "ctranslate2", "onnxruntime", "openvino", "soxr", "torch")
 OF_THE_SERVER = ("httpx", "prometheus_client", "starlette", "uvicorn")
+OF_LOOPS = ("asyncio", "pydantic")
+"""What talks to many at once, and does not believe them."""
 REPORTS = ("openvino_telemetry",)
 """What would tell strangers that we run."""
 
@@ -28,9 +30,9 @@ REPORTS = ("openvino_telemetry",)
         (START, (*OF_CHILDREN, *OF_THE_SERVER, "auricle.cli.transcribe")),
         (
             WORKER,
-            (*OF_THE_SERVER, *REPORTS, "av", "ctranslate2", "onnxruntime", "torch"),
+            (*OF_THE_SERVER, *OF_LOOPS, *REPORTS, "av", "ctranslate2", "onnxruntime", "torch"),
         ),
-        (DECODER, (*OF_THE_SERVER, "ctranslate2", "openvino", "tokenizers", "torch")),
+        (DECODER, (*OF_THE_SERVER, *OF_LOOPS, "ctranslate2", "openvino", "tokenizers", "torch")),
     ],
     ids=["server", "ahead", "start", "worker", "decoder"],
 )

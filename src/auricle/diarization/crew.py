@@ -12,7 +12,8 @@ from auricle.diarization.embedding import EMBEDDING_SIZE
 from auricle.diarization.turns import Speakers, Turn
 from auricle.diarization.windows import AudioWindow
 from auricle.errors import EngineFailed, Unavailable
-from auricle.processes import Child, Frame, FrameError
+from auricle.frames import Frame, FrameError
+from auricle.processes import Child
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from auricle.diarization.filter_bank import filter_bank
 from auricle.diarization.networks import Networks
 from auricle.diarization.turns import resolve
 from auricle.diarization.windows import AudioWindow
-from auricle.processes import ChildChannel, Frame
+from auricle.frames import ChildChannel, Frame
 
 MAX_TRACEBACK = 4000  # characters
 

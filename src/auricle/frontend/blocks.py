@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from auricle.audio.downmix import LEVEL_LENGTH, Levels
 from auricle.audio.waveform import Waveform
 from auricle.errors import TooLarge, UnreadableAudio
-from auricle.processes import Frame
+from auricle.frames import Frame
 from auricle.vad.segmenter import FRAME_LENGTH
 
 MAX_BLOCK_SAMPLES = 1 << 17

@@ -1,7 +1,7 @@
 """A decoder process: `python -m auricle.frontend.child VAD_PATH MEMORY_BYTES PARENT_PID [FD]`.
 
 With the file descriptor of a control socket it loads what decoding needs and then copies itself on
-demand (`auricle.forking`); else it works itself.
+demand (`auricle.copying`); else it works itself.
 
 Reads one recording after the other: decodes it, computes speech probabilities, and sends blocks
 as fast as the parent takes them (the pipe is the only buffer). Frames it understands:
@@ -24,15 +24,15 @@ import numpy as np
 from auricle.audio.decode import BLOCK, Decoder
 from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import Waveform
+from auricle.copying import die_with_parent, serve_forks
 from auricle.errors import TooLarge, UnreadableAudio
-from auricle.forking import serve_forks
+from auricle.frames import ChildChannel
 from auricle.frontend.confinement import (
     limit_resources,
     no_more_files,
     renew_cpu_time,
     resident_bytes,
 )
-from auricle.processes import ChildChannel, die_with_parent
 from auricle.vad.silero import Probabilities, SileroVad, VadState
 
 SMALL_BLOCKS = 4

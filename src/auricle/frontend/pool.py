@@ -18,12 +18,12 @@ from typing import Any
 from auricle import telemetry
 from auricle.audio.decode_limits import DecodeLimits
 from auricle.errors import EngineFailed, Unavailable, UnreadableAudio
+from auricle.frames import FrameError
 from auricle.frontend.blocks import Block, ChildLost, RecordingEnd, parse
 from auricle.frontend.crew import Crew
 from auricle.frontend.idle import IdleWorkers
 from auricle.frontend.starter import DecoderStarter
 from auricle.frontend.worker import Worker
-from auricle.processes import FrameError
 
 __all__ = ["Block", "DecodeLimits", "FrontEndPool", "RecordingEnd"]
 

@@ -4,8 +4,9 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from auricle.frames import Frame, FrameError
 from auricle.frontend.blocks import ChildLost, described
-from auricle.processes import Frame, FrameError, Link
+from auricle.processes import Link
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0

@@ -3,12 +3,14 @@
 To the worker: `load` once, `join` (payload: float32 samples) and `cancel`. From it: `ready` once,
 `fatal` when it cannot start, `event` for each decode event, `cancelled` when a live key was
 dropped.
+
+A worker believes its parent, and has nothing here that takes time to import; what a worker says is
+checked (`scheduling.replies`).
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
 
 from auricle.engines.protocol import (
     DecodeEvent,
@@ -23,130 +25,138 @@ from auricle.engines.protocol import (
 from auricle.engines.registry import EngineSpec
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+@dataclass(frozen=True)
+class _Message:
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
 
+@dataclass(frozen=True)
 class Load(_Message):
     """Build this engine."""
 
-    op: Literal["load"] = "load"
     spec: EngineSpec
+    op: Literal["load"] = "load"
 
 
+@dataclass(frozen=True)
 class Join(_Message):
     """Decode this utterance; the payload holds its samples."""
 
-    op: Literal["join"] = "join"
     key: int
-    speech: tuple[Stretch, ...] = ()
     options: DecodeOptions
+    speech: tuple[Stretch, ...] = ()
+    op: Literal["join"] = "join"
 
 
+@dataclass(frozen=True)
 class Cancel(_Message):
     """Nobody waits for this key any more."""
 
-    op: Literal["cancel"] = "cancel"
     key: int
+    op: Literal["cancel"] = "cancel"
 
 
+@dataclass(frozen=True)
 class Ready(_Message):
     """The weights are loaded and a first inference went through.
 
     `copies`: this process takes no work, but makes copies of itself that do.
     """
 
-    op: Literal["ready"] = "ready"
     info: EngineInfo
     copies: bool = False
+    op: Literal["ready"] = "ready"
 
 
+@dataclass(frozen=True)
 class Fatal(_Message):
     """The engine cannot be built; the process ends after this."""
 
-    op: Literal["fatal"] = "fatal"
     reason: str
+    op: Literal["fatal"] = "fatal"
 
 
+@dataclass(frozen=True)
 class DeltaSent(_Message):
     """See `Delta`."""
 
-    op: Literal["delta"] = "delta"
     key: int
     text: str
     language: str
+    op: Literal["delta"] = "delta"
 
     def event(self) -> DecodeEvent:
         """The decode event this carries."""
         return Delta(self.text, self.language)
 
 
+@dataclass(frozen=True)
 class FinalSent(_Message):
     """See `Final`."""
 
-    op: Literal["final"] = "final"
     key: int
     hypothesis: Hypothesis
+    op: Literal["final"] = "final"
 
     def event(self) -> DecodeEvent:
         """The decode event this carries."""
         return Final(self.hypothesis)
 
 
+@dataclass(frozen=True)
 class FailedSent(_Message):
     """See `Failed`."""
 
-    op: Literal["failed"] = "failed"
     key: int
     reason: str
+    op: Literal["failed"] = "failed"
 
     def event(self) -> DecodeEvent:
         """The decode event this carries."""
         return Failed(self.reason)
 
 
+@dataclass(frozen=True)
 class Cancelled(_Message):
     """A live key was dropped; its slot is free."""
 
-    op: Literal["cancelled"] = "cancelled"
     key: int
+    op: Literal["cancelled"] = "cancelled"
 
 
 ToWorker = Join | Cancel
 FromWorker = Ready | Fatal | DeltaSent | FinalSent | FailedSent | Cancelled
 
-_TO_WORKER: TypeAdapter[ToWorker] = TypeAdapter(Annotated[ToWorker, Field(discriminator="op")])
-_FROM_WORKER: TypeAdapter[FromWorker] = TypeAdapter(
-    Annotated[FromWorker, Field(discriminator="op")]
-)
-
 
 def to_header(message: _Message) -> dict[str, Any]:
     """The message as a frame header."""
-    return message.model_dump(mode="json")
+    return asdict(message)
 
 
 def parse_load(header: Mapping[str, Any]) -> EngineSpec:
-    """The spec in a process's first header; ValidationError (a ValueError) if it is none."""
-    return Load.model_validate(header).spec
+    """The spec in the first header that a process gets from its parent."""
+    spec = header["spec"]
+    return EngineSpec(**{**spec, "languages": tuple(spec["languages"])})
 
 
 def parse_to_worker(header: Mapping[str, Any]) -> ToWorker:
-    """A header that the worker received; ValidationError (a ValueError) if it is none."""
-    return _TO_WORKER.validate_python(header)
-
-
-def parse_from_worker(header: Mapping[str, Any]) -> FromWorker:
-    """A header that the API process received; ValidationError (a ValueError) if it is none."""
-    return _FROM_WORKER.validate_python(header)
+    """A later header from the parent."""
+    if header["op"] == "cancel":
+        return Cancel(header["key"])
+    options = header["options"]
+    return Join(
+        header["key"],
+        DecodeOptions(**{**options, "context_bias": tuple(options["context_bias"])}),
+        tuple((start_s, end_s) for start_s, end_s in header["speech"]),
+    )
 
 
 def carry(key: int, event: DecodeEvent) -> DeltaSent | FinalSent | FailedSent:
     """The message that carries a decode event."""
     match event:
         case Delta(text, language):
-            return DeltaSent(key=key, text=text, language=language)
+            return DeltaSent(key, text, language)
         case Final(hypothesis):
-            return FinalSent(key=key, hypothesis=hypothesis)
+            return FinalSent(key, hypothesis)
         case Failed(reason):
-            return FailedSent(key=key, reason=reason)
+            return FailedSent(key, reason)

@@ -19,7 +19,8 @@ from auricle.engines.protocol import (
     Ticket,
     Utterance,
 )
-from auricle.processes import FrameError, Link
+from auricle.frames import FrameError
+from auricle.processes import Link
 from auricle.scheduling.messages import (
     Cancel,
     Cancelled,
@@ -27,10 +28,10 @@ from auricle.scheduling.messages import (
     FromWorker,
     Join,
     Ready,
-    parse_from_worker,
     to_header,
 )
 from auricle.scheduling.replay import Restarted
+from auricle.scheduling.replies import parse_from_worker
 
 log = logging.getLogger(__name__)
 

@@ -3,12 +3,13 @@
 It is told what to load on its standard input (`scheduling.messages`).
 
 With a control socket it loads the engine and then copies itself on demand, if the engine allows
-that; its copies are the workers (`auricle.forking`).
+that; its copies are the workers (`auricle.copying`).
 
 A worker has one engine and one thread of work. A second thread only reads, so that the parent's
 writes never wait for a decoding, and so that the parent's death ends the process at once.
 """
 
+import gc
 import os
 import queue
 import sys
@@ -19,10 +20,10 @@ import numpy as np
 
 from auricle import telemetry
 from auricle.audio.waveform import SAMPLE_RATE
+from auricle.copying import serve_forks
 from auricle.engines.protocol import DecodeOptions, Engine, Failed, Final, Utterance
 from auricle.engines.registry import ENGINES, FORKING
-from auricle.forking import serve_forks
-from auricle.processes import ChildChannel, Frame
+from auricle.frames import ChildChannel, Frame
 from auricle.scheduling.messages import (
     Cancelled,
     Fatal,
@@ -107,6 +108,7 @@ def prove(engine: Engine) -> None:
 def main() -> int:
     """Build the engine, prove it, say so, and work until the parent is gone."""
     channel = ChildChannel.on_stdio()
+    gc.disable()  # what is loaded stays, and is not to be looked through ten times on the way
     control = sys.argv[1:]
     if control:
         import_module(FORKED_ENGINE)  # while nobody has said yet what to load
@@ -126,6 +128,7 @@ def main() -> int:
             channel = serve_forks(int(control[0]))
             forking.resume(engine)
         os.nice(NICENESS)
+        gc.enable()
     except Exception as error:  # noqa: BLE001 (whatever it is, the parent must hear of it)
         channel.write(to_header(Fatal(reason=f"{type(error).__name__}: {error}")))
         return 1

@@ -12,9 +12,11 @@ from auricle.engines.environments import environment_of
 from auricle.engines.registry import FORKING, EngineSpec
 from auricle.errors import EngineFailed
 from auricle.forking import ForkServer, ServerGone
-from auricle.processes import Child, FrameError, Link
+from auricle.frames import FrameError
+from auricle.processes import Child, Link
 from auricle.scheduling.ahead import MODULE
-from auricle.scheduling.messages import Fatal, Load, Ready, parse_from_worker, to_header
+from auricle.scheduling.messages import Fatal, Load, Ready, to_header
+from auricle.scheduling.replies import parse_from_worker
 from auricle.scheduling.worker import Worker
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import pytest
 from auricle.engines.registry import ENGINES, EngineSpec
 from auricle.engines.whisper import openvino_engine
 from auricle.errors import EngineFailed
-from auricle.processes import Frame
+from auricle.frames import Frame
 from auricle.scheduling.ahead import MODULE
 from auricle.scheduling.messages import Load, to_header
 from auricle.settings import load

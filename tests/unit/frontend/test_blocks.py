@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from auricle.errors import TooLarge, UnreadableAudio
+from auricle.frames import Frame
 from auricle.frontend.blocks import (
     MAX_BLOCK_SAMPLES,
     MAX_MESSAGE_LENGTH,
@@ -15,7 +16,6 @@ from auricle.frontend.blocks import (
     RecordingEnd,
     parse,
 )
-from auricle.processes import Frame
 
 BLOCK: dict[str, Any] = {"block": 0, "start": 1024, "n_samples": 1_000, "expected_s": None}
 END: dict[str, Any] = {

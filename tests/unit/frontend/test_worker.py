@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from auricle.frames import Frame
 from auricle.frontend.blocks import ChildLost
 from auricle.frontend.worker import Worker
-from auricle.processes import Child, Frame
+from auricle.processes import Child
 from harness.watching import is_alive
 
 StartBabbling = Callable[[bytes], Awaitable[Worker]]
