@@ -16,6 +16,7 @@ from typing import Self
 
 from auricle.copying import COPY, PID
 from auricle.frames import FrameError
+from auricle.process_tree import is_exiting
 from auricle.processes import Child, Link
 
 IS_POSSIBLE = sys.platform == "linux"
@@ -130,11 +131,15 @@ class ForkServer:
 
     @property
     def is_gone(self) -> bool:
-        """Whether the process has ended: it never writes, so all that can be read is the end."""
+        """Whether the process has ended or is about to.
+
+        It never writes, so all that can be read is the end. Of several threads the first may be
+        gone, and the copies it made with it, while others still hold the socket.
+        """
         try:
             return not self._control.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
-            return False
+            return is_exiting(self.child.pid)
         except OSError:
             return True
 

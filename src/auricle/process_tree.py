@@ -1,4 +1,4 @@
-"""Processor time and memory of a tree of processes (Linux, /proc)."""
+"""Processor time and memory of a tree of processes, and their ends (Linux, /proc)."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 """Of the clock that /proc counts processor time with."""
 _PROC = Path("/proc")
+_PF_EXITING = 0x4
+"""Of a thread's flags (Linux, include/linux/sched.h): set before anything of it is undone."""
 
 
 def tree_cpu_s(pid: int) -> float | None:
@@ -39,6 +41,12 @@ def tree_pss_bytes(pid: int) -> int | None:
     """
     members = process_tree_cpu_s(pid)
     return sum(map(_pss_bytes, members)) if members else None
+
+
+def is_exiting(pid: int) -> bool:
+    """Whether a process's first thread is on its way out, or gone; False where /proc is missing."""
+    fields = _stat_fields(_PROC / str(pid))
+    return fields is not None and bool(int(fields[6]) & _PF_EXITING)
 
 
 def _pss_bytes(pid: int) -> int:
