@@ -19,9 +19,9 @@ from auricle.engines.whisper.decoding.context import ContextPolicy
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.openvino_engine import OpenVinoWhisper
 from auricle.pipeline.windows import WindowOptions
-from auricle.runtime import Weights
 from auricle.scoring.text import scored_tokens
 from auricle.scoring.wer import ErrorCounts, count_errors
+from auricle.served_weights import Weights
 from auricle.settings import load
 from in_process import read_blocks, transcribe_all
 from manifest import Recording, find_manifest, read_manifest

@@ -17,8 +17,8 @@ from auricle.audio.waveform import SAMPLE_RATE, Waveform
 from auricle.engines.protocol import DecodeOptions, Engine, Failed, Final, Hypothesis, Utterance
 from auricle.engines.registry import ENGINES, EngineSpec
 from auricle.engines.whisper.weights import WhisperDims, load_weights
-from auricle.runtime import Weights
 from auricle.scoring.wer import ErrorCounts
+from auricle.served_weights import Weights
 from auricle.settings import load
 from auricle.transcript.joining import join_texts
 from cpu_time import own_cpu_s

@@ -13,26 +13,25 @@ from auricle.audio.decode_limits import DecodeLimits
 from auricle.diarization.crew import DiarizerCrew
 from auricle.engines.protocol import Ticket
 from auricle.errors import InvalidRequest, NotSupported, UnknownModel
-from auricle.forking import ForkServer
 from auricle.frontend.pool import Block, FrontEndPool, RecordingEnd
 from auricle.pipeline.options import MAX_PROMPT_CHARACTERS, TranscribeOptions
 from auricle.pipeline.speakers import SpeakerListener, learn_voice, with_speakers
 from auricle.pipeline.spelling import with_spelling
+from auricle.scheduling.ahead import EngineAhead
 from auricle.scheduling.backlog import Backlog
-from auricle.served_models import ServedModel, ServedModels, Weights
+from auricle.served_models import ServedModel, ServedModels
+from auricle.served_weights import Weights
 from auricle.settings import Settings
 from auricle.transcript.events import TranscriptEvent
 from auricle.transcript.spelling import Spelling
 from auricle.weights.card import ModelCard
-
-__all__ = ["Runtime", "Weights"]
 
 
 class Runtime:
     """A running service: front end, engine workers, pipeline. Enter it to start, leave to stop."""
 
     def __init__(
-        self, settings: Settings, weights: Weights, ahead: ForkServer | None = None
+        self, settings: Settings, weights: Weights, ahead: EngineAhead | None = None
     ) -> None:
         """Configure; `ahead` is a process for the default model's engine (`scheduling.ahead`)."""
         self._settings = settings

@@ -5,26 +5,22 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auricle.engines.protocol import Submit
-from auricle.engines.registry import EngineSpec
 from auricle.engines.voxtral.model import VoxtralModel
 from auricle.errors import SettingsError
-from auricle.forking import ForkServer
 from auricle.pipeline.companion import Companion
 from auricle.pipeline.transcribe import Transcriber
+from auricle.scheduling.ahead import EngineAhead
 from auricle.scheduling.on_demand import OnDemand, Shelf
 from auricle.scheduling.scheduler import Scheduler
 from auricle.scheduling.upstreams import UpstreamScheduler
-from auricle.settings import Settings, n_cores
+from auricle.served_weights import Weights, n_workers_of, spec_of
+from auricle.settings import Settings
 from auricle.weights.card import Feature, ModelCard, card_of
-from auricle.weights.progress import Progress
 from auricle.weights.row import ModelRow
-from auricle.weights.store import ModelStore
-from auricle.weights.table import VAD_MODEL, ModelTable, companion_of
 
 if TYPE_CHECKING:
     from auricle.engines.voxtral.vllm_upstream import VllmUpstream
@@ -35,50 +31,6 @@ EXTRA_WINDOWS_IN_FLIGHT = 2
 """Beyond one a slot, so that no slot waits while the next window is being read."""
 
 _UPSTREAM = re.compile(r"(?:(?P<model>[\w.@+-]+)=)?(?P<url>https?://[^/?#@\s]+(?:/[^?#\s]*)?)")
-
-
-class Weights:
-    """The rows that are served and where their files are. Made before anything is started.
-
-    `rows` are those that clients may ask for, the default first. `companion` is the row that
-    hears for those that give text alone; None where there are none.
-    """
-
-    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
-        """Find or fetch the files; blocking.
-
-        Raises:
-            SettingsError: a configured model is unknown.
-            WeightsError: files cannot be had; the message says what to do.
-        """
-        table = ModelTable.load(settings.model_table)
-        store = ModelStore(settings.cache_dir, settings.weight_sources, settings.weights_dir)
-        self.rows = table.served(settings.model, settings.models, settings.engine)
-        self.companion = companion_of(table, self.rows, settings.engine)
-        _check_extra(self.rows)
-        local = [row for row in self.rows if not row.is_remote]
-        if self.companion is not None:
-            local.append(self.companion)
-        self.folders = {row.id: store.resolve(row, progress) for row in local}
-        vad = table.find(VAD_MODEL)
-        assert vad is not None  # noqa: S101 (a row of the built-in table)
-        self.vad_file = store.resolve(vad, progress) / vad.files[0].name
-
-    @property
-    def row(self) -> ModelRow:
-        """The default model."""
-        return self.rows[0]
-
-    @property
-    def folder(self) -> Path:
-        """The files of the default model.
-
-        Raises:
-            SettingsError: other servers run it.
-        """
-        if self.row.is_remote:
-            raise SettingsError(f"model {self.row.id} has no weights on this machine")
-        return self.folders[self.row.id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +58,7 @@ class ServedModels:
     """All models of a server. Owner: the runtime, which starts and closes them."""
 
     def __init__(
-        self, settings: Settings, weights: Weights, ahead: ForkServer | None = None
+        self, settings: Settings, weights: Weights, ahead: EngineAhead | None = None
     ) -> None:
         """Configure.
 
@@ -198,8 +150,8 @@ class ServedModels:
         The default model and the companion must be ready; of a row that does not say its languages
         they are not known before it is loaded.
         """
-        spec = self._spec(row, folder)
-        n_workers = self._n_workers(row)
+        spec = spec_of(row, folder, self._settings)
+        n_workers = n_workers_of(row, self._settings)
         if row == self._rows[0]:
             self._schedulers[row.id] = Scheduler(spec, n_workers, self._ahead)
             self._ahead = None
@@ -211,25 +163,6 @@ class ServedModels:
         loaded = row.wanted(path.name for path in folder.iterdir() if path.is_file())
         n_bytes = sum((folder / name).stat().st_size for name in loaded)
         self._on_demand[row.id] = OnDemand(row.id, n_bytes, make, self._shelf)
-
-    def _n_workers(self, row: ModelRow) -> int:
-        """Processes of a row's engine: one holds a large model, and has all the threads."""
-        return self._settings.workers if row.kind == "whisper" else 1
-
-    def _spec(self, row: ModelRow, folder: Path) -> EngineSpec:
-        settings = self._settings
-        spread = settings.workers // self._n_workers(row)
-        return EngineSpec(
-            row.engine,
-            str(folder),
-            settings.beam_size,
-            slots=settings.batch,
-            n_threads=settings.threads * spread,
-            n_cores=n_cores(),
-            graphs_folder=str(settings.cache_dir / "graphs"),
-            languages=row.languages if row.kind != "whisper" else (),
-            log_format=settings.log_format,
-        )
 
     def _upstream(self, row: ModelRow, url: str) -> "VllmUpstream":
         from auricle.engines.voxtral.vllm_upstream import (  # noqa: PLC0415 (few servers have one)
@@ -280,7 +213,7 @@ class ServedModels:
         if row.is_remote:
             remote = self._upstreams[row.id]
             return remote.submit, remote.slots, row.languages, lambda: remote.is_ready
-        n_workers = self._n_workers(row)
+        n_workers = n_workers_of(row, self._settings)
         if row.id in self._on_demand:
             place = self._on_demand[row.id]
             slots = self._settings.batch * n_workers
@@ -289,22 +222,6 @@ class ServedModels:
         info = local.info
         slots = info.slots_of_a_request * n_workers
         return local.submit, slots, info.languages, lambda: local.is_ready
-
-
-def _check_extra(rows: Sequence[ModelRow]) -> None:
-    """Say before anything is fetched that a library is missing.
-
-    Raises:
-        SettingsError: it is.
-    """
-    wanted = [row.id for row in rows if row.engine == "transformers"]
-    lacking = [name for name in ("torch", "transformers") if find_spec(name) is None]
-    if wanted and lacking:
-        raise SettingsError(
-            f"model {wanted[0]} needs {' and '.join(lacking)} to run in process: "
-            "`pip install auricle[voxtral]`, or let vLLM servers run it (engine vllm)",
-            param="engine",
-        )
 
 
 def _upstream_urls(settings: Settings, remote: Sequence[str]) -> dict[str, list[str]]:

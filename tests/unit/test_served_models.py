@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from auricle import served_models
+from auricle import served_weights
 from auricle.errors import SettingsError
-from auricle.served_models import ServedModels, Weights
+from auricle.served_models import ServedModels
+from auricle.served_weights import Weights
 from auricle.settings import Settings, load
 
 MINI, SMALL = "voxtral-mini-3b-2507", "voxtral-small-24b-2507"
@@ -89,7 +90,7 @@ def test_a_missing_extra_says_so() -> None:
 def test_a_folder_of_both_layouts_counts_what_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(served_models, "_check_extra", lambda rows: None)
+    monkeypatch.setattr(served_weights, "_check_extra", lambda rows: None)
     sizes = {"config.json": 3, "tekken.json": 50, "params.json": 7, "notes.txt": 900}
     sizes |= {f"model-0000{n}-of-00002.safetensors": 1000 * n for n in (1, 2)}
     sizes |= {"consolidated.safetensors": 3000}

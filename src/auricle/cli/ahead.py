@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from auricle.forking import ForkServer
-from auricle.scheduling.ahead import start_ahead
+from auricle.scheduling.ahead import EngineAhead
+
+if TYPE_CHECKING:
+    from auricle.engines.registry import EngineSpec
 
 
 class Ahead:
@@ -14,11 +16,18 @@ class Ahead:
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
-        self.engine: ForkServer | None = None
+        self.engine: EngineAhead | None = None
 
     def __enter__(self) -> Self:
-        self.engine = self._runner.run(start_ahead())
+        self.engine = self._runner.run(EngineAhead.start())
         return self
+
+    def tell(self, spec: "EngineSpec | None") -> None:
+        """Have the process load this, if it is one for that."""
+        from auricle.engines.registry import can_be_copied  # noqa: PLC0415 (takes time to import)
+
+        if self.engine is not None and spec is not None and can_be_copied(spec):
+            self._runner.run(self.engine.tell(spec))
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run the server on the same loop."""

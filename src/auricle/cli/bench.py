@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _measured(settings: Settings, recordings: list[Path]) -> str:
-    from auricle.runtime import Weights  # noqa: PLC0415 (other commands need not wait for it)
+    from auricle.served_weights import Weights  # noqa: PLC0415 (other commands need not wait for it)
 
     weights = Weights(settings, progress_for(sys.stderr))
     started_s = time.perf_counter()

@@ -21,7 +21,8 @@ from auricle.settings import Settings
 from auricle.transcript.events import Completed, TextDelta
 
 if TYPE_CHECKING:
-    from auricle.runtime import Runtime, Weights
+    from auricle.runtime import Runtime
+    from auricle.served_weights import Weights
 
 AT_ONCE = 16
 """Recordings under way together, as many clients would send them."""

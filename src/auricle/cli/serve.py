@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from auricle import telemetry
 from auricle.cli.ahead import Ahead
 from auricle.cli.flags import add_setting_flags, setting_flags
-from auricle.forking import ForkServer
 from auricle.settings import Settings, load
 
 if TYPE_CHECKING:
-    from auricle.runtime import Weights
+    from auricle.scheduling.ahead import EngineAhead
+    from auricle.served_weights import Weights
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    from auricle.runtime import Weights  # noqa: PLC0415 (flags are checked before)
+    from auricle.served_weights import Weights  # noqa: PLC0415 (flags are checked before)
     from auricle.server.keys import check_exposure  # noqa: PLC0415
     from auricle.weights.progress import progress_for  # noqa: PLC0415
 
@@ -49,11 +49,12 @@ def run(arguments: argparse.Namespace) -> int:
     telemetry.configure_logging(settings.log_format)
     weights = Weights(settings, progress_for(sys.stderr))
     ahead: Ahead = arguments.ahead
+    ahead.tell(weights.default_spec(settings))  # it loads while the rest is imported
     ahead.run(_serve(settings, weights, ahead.engine))
     return 0
 
 
-async def _serve(settings: Settings, weights: "Weights", engine: ForkServer | None) -> None:
+async def _serve(settings: Settings, weights: "Weights", engine: "EngineAhead | None") -> None:
     """Serve; what answers requests is loaded while the engine starts in a process of its own."""
     from auricle.runtime import Runtime  # noqa: PLC0415
     from auricle.server.listener import bind  # noqa: PLC0415

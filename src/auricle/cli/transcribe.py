@@ -121,7 +121,8 @@ async def _transcriber(
         async with remote:
             yield remote.transcribe
         return
-    from auricle.runtime import Runtime, Weights  # noqa: PLC0415 (a server's client needs none)
+    from auricle.runtime import Runtime  # noqa: PLC0415 (a server's client needs none)
+    from auricle.served_weights import Weights  # noqa: PLC0415
 
     weights = Weights(settings, progress_for(sys.stderr))
     async with Runtime(settings, weights) as runtime:

@@ -15,7 +15,7 @@ from auricle.settings import ENV_PREFIX, Settings, load
 from auricle.weights.progress import progress_for
 
 if TYPE_CHECKING:
-    from auricle.runtime import Weights
+    from auricle.served_weights import Weights
 
 ROUNDS = 2
 BATCHES = (4, 8, 16)
@@ -61,7 +61,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, say what was found on standard error, and print the settings."""
-    from auricle.runtime import Weights  # noqa: PLC0415 (other commands need not wait for it)
+    from auricle.served_weights import Weights  # noqa: PLC0415 (other commands need not wait for it)
 
     settings, _ = load(setting_flags(arguments))
     recordings = find_recordings(arguments.inputs)

@@ -142,3 +142,8 @@ def _resume_openvino(engine: Engine) -> None:
 
 FORKING: Mapping[str, Forking] = {"openvino": Forking(_hold_openvino, _resume_openvino)}
 """Engines whose process can be copied, if they compute with a single thread of their own."""
+
+
+def can_be_copied(spec: EngineSpec) -> bool:
+    """Whether a process that loads this can be copied, where processes can."""
+    return spec.engine in FORKING and spec.n_threads == 1

@@ -18,7 +18,7 @@ from auricle.engines.protocol import (
 )
 from auricle.engines.registry import EngineSpec
 from auricle.errors import EngineFailed
-from auricle.forking import ForkServer
+from auricle.scheduling.ahead import EngineAhead
 from auricle.scheduling.fair_queue import FairQueue
 from auricle.scheduling.replay import RESTARTED, Replay
 from auricle.scheduling.worker import Job, Worker
@@ -40,7 +40,7 @@ class Scheduler:
     out again: the second try continues after it, or ends as `Failed`.
     """
 
-    def __init__(self, spec: EngineSpec, n_workers: int, ahead: ForkServer | None = None) -> None:
+    def __init__(self, spec: EngineSpec, n_workers: int, ahead: EngineAhead | None = None) -> None:
         self._starter = WorkerStarter(spec, ahead)
         self._n_workers = n_workers
         self._queue: FairQueue[Job] = FairQueue()

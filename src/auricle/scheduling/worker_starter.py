@@ -5,17 +5,16 @@ Copies share the packed weights, and one that died is replaced in milliseconds.
 
 import asyncio
 import logging
-from contextlib import suppress
 
 from auricle import forking, telemetry
 from auricle.engines.environments import environment_of
-from auricle.engines.registry import FORKING, EngineSpec
+from auricle.engines.registry import EngineSpec, can_be_copied
 from auricle.errors import EngineFailed
 from auricle.forking import ForkServer, ServerGone
 from auricle.frames import FrameError
 from auricle.processes import Child, Link
-from auricle.scheduling.ahead import MODULE
-from auricle.scheduling.messages import Fatal, Load, Ready, to_header
+from auricle.scheduling.ahead import MODULE, EngineAhead, tell
+from auricle.scheduling.messages import Fatal, Ready
 from auricle.scheduling.replies import parse_from_worker
 from auricle.scheduling.worker import Worker
 
@@ -31,15 +30,15 @@ class WorkerStarter:
 
     Args:
         spec: what they are to load.
-        ahead: a process that waits for its spec (`scheduling.ahead`), to be used or ended.
+        ahead: a process that waits for this spec, or loads it, to be used or ended.
     """
 
-    def __init__(self, spec: EngineSpec, ahead: ForkServer | None = None) -> None:
+    def __init__(self, spec: EngineSpec, ahead: EngineAhead | None = None) -> None:
         """Nothing is loaded before the first worker is asked for."""
         self._spec = spec
         self._ahead = ahead
         self._environ = environment_of(spec.engine, spec.n_threads)
-        self._copies = forking.IS_POSSIBLE and spec.engine in FORKING and spec.n_threads == 1
+        self._copies = forking.IS_POSSIBLE and can_be_copied(spec)
         self._has_copied = False
         self._server: ForkServer | None = None
         self._copying = asyncio.Lock()
@@ -71,7 +70,8 @@ class WorkerStarter:
                     return worker
         await self._end_ahead()
         child = await Child.start(MODULE, env=self._environ)
-        return Worker(child, (await self._told(child)).info)
+        await tell(child, self._spec)
+        return Worker(child, (await _readiness(child, START_TIMEOUT_S)).info)
 
     async def close(self) -> None:
         """End the process that is copied, and its copies. Safe to call again."""
@@ -80,10 +80,16 @@ class WorkerStarter:
 
     async def _load(self) -> Worker | None:
         """Start the process that is copied; a worker if it turns out that it cannot be."""
-        server, self._ahead = self._ahead, None
-        server = server or await ForkServer.start(MODULE, env=self._environ)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.told not in {None, self._spec}:
+            await ahead.kill()
+            ahead = None
+        ahead = ahead or EngineAhead(await ForkServer.start(MODULE, env=self._environ))
+        server = ahead.server
         try:
-            ready = await self._told(server.child)
+            if ahead.told is None:
+                await ahead.tell(self._spec)
+            ready = await _readiness(server.child, START_TIMEOUT_S)
         except BaseException:
             await server.kill()
             raise
@@ -92,16 +98,6 @@ class WorkerStarter:
             return None
         self._copies = False
         return Worker(server.let_go(), ready.info)
-
-    async def _told(self, child: Child) -> Ready:
-        """Tell a process what to load, and wait until it has.
-
-        Raises:
-            EngineFailed: it did not get there.
-        """
-        with suppress(ConnectionError):  # if it has ended, its status says more
-            await child.send(to_header(Load(spec=self._spec)))
-        return await _readiness(child, START_TIMEOUT_S)
 
     async def _end_ahead(self) -> None:
         ahead, self._ahead = self._ahead, None

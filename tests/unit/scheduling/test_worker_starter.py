@@ -14,6 +14,7 @@ from auricle.engines.registry import EngineSpec
 from auricle.errors import EngineFailed
 from auricle.forking import ForkServer
 from auricle.scheduling import worker_starter
+from auricle.scheduling.ahead import EngineAhead
 from auricle.scheduling.worker import Worker
 from auricle.scheduling.worker_starter import WorkerStarter
 from harness.watching import eventually, is_alive, parent_of
@@ -29,7 +30,7 @@ SPEC = EngineSpec("openvino", "no folder")
 class CleanStarter(WorkerStarter):
     """Ends the workers it started at its own end."""
 
-    def __init__(self, spec: EngineSpec, ahead: ForkServer | None = None) -> None:
+    def __init__(self, spec: EngineSpec, ahead: EngineAhead | None = None) -> None:
         super().__init__(spec, ahead)
         self._workers: list[Worker] = []
 
@@ -53,7 +54,9 @@ async def starter_of(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StartersO
     monkeypatch.setenv("PYTHONPATH", TESTS)
     starters: list[CleanStarter] = []
 
-    def make(manner: str, spec: EngineSpec = SPEC, ahead: ForkServer | None = None) -> CleanStarter:
+    def make(
+        manner: str, spec: EngineSpec = SPEC, ahead: EngineAhead | None = None
+    ) -> CleanStarter:
         monkeypatch.setenv("MANNER", manner)
         starters.append(CleanStarter(spec, ahead))
         return starters[-1]
@@ -74,23 +77,35 @@ async def test_workers_are_copies_of_one_process(starter_of: StartersOf) -> None
     assert not any(Path(f"/proc/{worker.pid}").exists() for worker in workers)
 
 
-async def begun_ahead() -> ForkServer:
-    return await ForkServer.start(
-        "harness.copying_child", env={"PYTHONPATH": TESTS, "MANNER": "ready"}
-    )
+async def begun_ahead() -> EngineAhead:
+    environ = {"PYTHONPATH": TESTS, "MANNER": "ready"}
+    return EngineAhead(await ForkServer.start("harness.copying_child", env=environ))
 
 
-async def test_what_was_begun_ahead_is_what_is_copied(starter_of: StartersOf) -> None:
+@pytest.mark.parametrize("is_told", [False, True])
+async def test_what_was_begun_ahead_is_what_is_copied(
+    starter_of: StartersOf, *, is_told: bool
+) -> None:
     ahead = await begun_ahead()
+    if is_told:
+        await ahead.tell(SPEC)
     worker = await starter_of("ready", SPEC, ahead).start()
-    assert parent_of(worker.pid) == ahead.child.pid
+    assert parent_of(worker.pid) == ahead.server.child.pid
 
 
 async def test_what_was_begun_ahead_ends_where_nothing_is_copied(starter_of: StartersOf) -> None:
     ahead = await begun_ahead()
     worker = await starter_of("ready", replace(SPEC, n_threads=2), ahead).start()
     assert parent_of(worker.pid) == os.getpid()
-    assert not is_alive(ahead.child.pid)
+    assert not is_alive(ahead.server.child.pid)
+
+
+async def test_what_loads_something_else_is_not_used(starter_of: StartersOf) -> None:
+    ahead = await begun_ahead()
+    await ahead.tell(replace(SPEC, slots=3))
+    worker = await starter_of("ready", SPEC, ahead).start()
+    assert parent_of(worker.pid) not in {os.getpid(), ahead.server.child.pid}
+    assert not is_alive(ahead.server.child.pid)
 
 
 async def test_a_lost_process_is_loaded_again(starter_of: StartersOf) -> None:
