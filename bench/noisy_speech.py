@@ -30,14 +30,16 @@ _PAUSE_DB = 30.0
 _PEAK = 0.99
 
 
-def noisy_speech(recordings: Sequence[Recording], folder: Path) -> list[Recording]:
+def noisy_speech(
+    recordings: Sequence[Recording], folder: Path, every_other_language: int = EVERY_OTHER_LANGUAGE
+) -> list[Recording]:
     """Each clean recording at each level, as files in `folder`; none without all backgrounds."""
     known = {recording.id: recording for recording in recordings}
     if not all(name in known for name in BACKGROUNDS):
         return []
     backgrounds = [read_waveform(known[name].path) for name in BACKGROUNDS]
     made = []
-    for n, recording in enumerate(_clean(recordings)):
+    for n, recording in enumerate(_clean(recordings, every_other_language)):
         speech = read_waveform(recording.path)
         background = _stretch(backgrounds[n % len(backgrounds)], len(speech), Random(recording.id))
         for level_db, kind in zip(LEVELS_DB, KINDS, strict=True):
@@ -56,7 +58,7 @@ def mixed(speech: Waveform, background: Waveform, level_db: float) -> Waveform:
     return scaled
 
 
-def _clean(recordings: Sequence[Recording]) -> Iterator[Recording]:
+def _clean(recordings: Sequence[Recording], every_other_language: int) -> Iterator[Recording]:
     n_others = 0
     for recording in recordings:
         if recording.kind not in MIXED_KINDS or not recording.reference:
@@ -64,7 +66,7 @@ def _clean(recordings: Sequence[Recording]) -> Iterator[Recording]:
         if recording.language == "en":
             yield recording
             continue
-        if n_others % EVERY_OTHER_LANGUAGE == 0:
+        if n_others % every_other_language == 0:
             yield recording
         n_others += 1
 

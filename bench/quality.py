@@ -23,8 +23,8 @@ from auricle.settings import load
 from language_joins import KIND as JOINED_KIND
 from language_joins import Join, join_languages, score_joins
 from manifest import Recording, find_manifest, read_manifest
+from noisy_speech import EVERY_OTHER_LANGUAGE, noisy_speech
 from noisy_speech import KINDS as NOISY_KINDS
-from noisy_speech import noisy_speech
 from normalizers import load_normalizers
 from records import Recorder, describe_run, n_cores, warn_if_busy
 from server_process import connect, running_server
@@ -71,6 +71,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="voxtral-mini-latest", help="model id to ask for")
     parser.add_argument("--only", metavar="KIND", action="append", choices=sets.KINDS)
     parser.add_argument("--limit", type=int, metavar="N", help="first N recordings of each kind")
+    parser.add_argument(
+        "--noisy-every",
+        type=int,
+        default=EVERY_OTHER_LANGUAGE,
+        metavar="N",
+        help="of the recordings in other languages than English, every which one gets noise",
+    )
     parser.add_argument("--no-peer", action="store_true", help="Auricle alone")
     parser.add_argument("--stored-peer", type=Path, metavar="JSONL", help="a former run's answers")
     parser.add_argument(
@@ -90,7 +97,7 @@ def made_of(
     """The recordings that are not in the manifest, where they are wanted."""
     is_noise_wanted = any(is_wanted(kind, options) for kind in NOISY_KINDS)
     return [
-        *(noisy_speech(given, folder) if is_noise_wanted else ()),
+        *(noisy_speech(given, folder, options.noisy_every) if is_noise_wanted else ()),
         *(join.recording for join in joins),
     ]
 
