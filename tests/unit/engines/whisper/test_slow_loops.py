@@ -32,9 +32,8 @@ RETOLD = TOLD_ONCE + DINNERS + DISHES + LOBSTER + DINNERS + DINNERS + DISHES + D
 class SaidBy:
     """A kernel's rows that all go on with one text, whatever the search would like to try."""
 
-    def __init__(self, text: list[int], n_vocab: int, tokenizer: WhisperTokenizer) -> None:
-        self._text, self._n_vocab = [*text, tokenizer.eot], n_vocab
-        self._sot = tokenizer.sot
+    def __init__(self, text: list[int], n_vocab: int, eot: int) -> None:
+        self._text, self._n_vocab = [*text, eot], n_vocab
         self._n_said: dict[int, int] = {}
         self._n_rows = 0
 
@@ -56,9 +55,8 @@ class SaidBy:
 
     def step(self, feed: dict[int, list[int]]) -> dict[int, LogitRow]:
         logits = {}
-        for row, tokens in feed.items():
-            if tokens != [self._sot]:  # else the prompt goes on
-                self._n_said[row] += 1
+        for row in feed:
+            self._n_said[row] += 1
             scores = np.full(self._n_vocab, -10.0, np.float32)
             scores[self._text[min(self._n_said[row], len(self._text) - 1)]] = 30.0
             logits[row] = scores
@@ -70,7 +68,7 @@ def decode(folder: Path, text: str, duration_s: float) -> str:
     vocabulary = Vocabulary(tokenizer, GenerationConfig.read(folder, tokenizer))
     begin = tokenizer.timestamp_begin
     tokens = [begin, *tokenizer.encode(text), begin + round(duration_s / 0.02)]
-    rows = SaidBy(tokens, begin + 1501, tokenizer)
+    rows = SaidBy(tokens, begin + 1501, tokenizer.eot)
     options = DecodeOptions(language="en")
     window = WindowDecoding(
         rows, vocabulary, DecodePolicy(), ContextPolicy(), options=options, duration_s=duration_s
@@ -90,29 +88,6 @@ def test_text_nobody_can_say_so_fast_ends_where_it_is_told_again(whisper_base: P
 
 def test_text_that_may_have_been_said_twice_stays(whisper_base: Path) -> None:
     assert decode(whisper_base, RETOLD, duration_s=29) == RETOLD
-
-
-FLUENT = (
-    " Morning came over quiet hills while farmers walked between orchards, carrying baskets,"
-    " singing old verses about rivers, ships, distant cities, forgotten kings, winter nights,"
-    " and summers when every window stood open towards the sea and nobody locked a door."
-)
-
-
-def test_text_that_nobody_can_say_so_fast_ends_where_time_does(whisper_base: Path) -> None:
-    heard = decode(whisper_base, FLUENT, duration_s=4)
-    assert FLUENT.startswith(heard)
-    assert 100 < len(heard) <= 30 * 4
-
-
-def test_text_that_somebody_can_say_stays_whole(whisper_base: Path) -> None:
-    assert decode(whisper_base, FLUENT, duration_s=9) == FLUENT
-
-
-def test_a_character_is_not_cut_in_two(whisper_base: Path) -> None:
-    heard = decode(whisper_base, " देवरने सारे कागदा दिकाथ" * 2, duration_s=1)
-    assert 20 < len(heard) <= 30
-    assert "\ufffd" not in heard
 
 
 def test_it_is_no_loop_to_the_letter(whisper_base: Path) -> None:

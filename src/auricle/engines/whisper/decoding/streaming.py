@@ -12,8 +12,7 @@ MAX_HELD_TOKENS = 4
 MAX_PERIOD = 24
 """Tokens of the longest round of a loop that is looked for."""
 
-REPLACEMENT = "\ufffd"
-"""What an unfinished character decodes to."""
+_REPLACEMENT = "\ufffd"  # what an unfinished character decodes to
 
 
 class IncrementalDetokenizer:
@@ -27,7 +26,7 @@ class IncrementalDetokenizer:
         """The text that this text token completes, "" if a character is still open."""
         self._held.append(token)
         text = self._tokenizer.decode(self._held)
-        if text.endswith(REPLACEMENT) and len(self._held) < MAX_HELD_TOKENS:
+        if text.endswith(_REPLACEMENT) and len(self._held) < MAX_HELD_TOKENS:
             return ""
         self._held.clear()
         return text

@@ -4,7 +4,6 @@ The caller encodes what `wanted_context_s` asks for and hands over logits step b
 here waits or computes for long.
 """
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ from auricle.engines.whisper.decoding.search import (
     looping_from,
     retelling_from,
 )
-from auricle.engines.whisper.decoding.streaming import REPLACEMENT, TextStream
+from auricle.engines.whisper.decoding.streaming import TextStream
 from auricle.engines.whisper.generation_config import GenerationConfig
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S, WhisperTokenizer
@@ -335,20 +334,17 @@ class WindowDecoding:
 
     def _believes(self, decoded: Decoded) -> bool:
         tokens = self._vocabulary.tokenizer.text_tokens(decoded.tokens)
-        text = self._text(decoded.tokens)
-        is_sayable = not self._policy.is_too_fast(text, self._duration_s)
-        return is_sayable and self._policy.believes(tokens, text, decoded.mean_logprob)
+        return self._policy.believes(tokens, self._text(decoded), decoded.mean_logprob)
 
-    def _text(self, tokens: Sequence[int]) -> str:
+    def _text(self, decoded: Decoded) -> str:
         tokenizer = self._vocabulary.tokenizer
-        return tokenizer.decode(tokenizer.text_tokens(tokens))
+        return tokenizer.decode(tokenizer.text_tokens(decoded.tokens))
 
     def _best(self) -> Decoded:
         """The likeliest of the attempts that end and do not repeat; of a loop, the first round.
 
         Only attempts that begin with what the reader already has can be it. A loop whose rounds
-        differ a little is none that `looping_from` finds, but nobody could say so much so fast;
-        what nobody could is left out, whatever it is.
+        differ a little is none that `looping_from` finds, but nobody could say so much so fast.
         """
         eot, n_sent = self._vocabulary.tokenizer.eot, len(self._sent)
         results = [each for each in self._results if each.tokens[:n_sent] == tuple(self._sent)]
@@ -357,28 +353,16 @@ class WindowDecoding:
             for each in results
             if looping_from(each.tokens, eot) is None
             and not each.is_cut
-            and not self._policy.repeats(self._text(each.tokens), each.mean_logprob)
+            and not self._policy.repeats(self._text(each), each.mean_logprob)
         ]
         best = max(ending or results, key=lambda decoded: decoded.mean_logprob)
         end = looping_from(best.tokens, eot)
-        is_too_fast = self._policy.is_too_fast(self._text(best.tokens), self._duration_s)
-        if end is None and is_too_fast:
-            end = retelling_from(best.tokens, eot) or self._sayable_end(best.tokens)
+        if end is None and self._policy.is_too_fast(self._text(best), self._duration_s):
+            end = retelling_from(best.tokens, eot)
         if end is None:
             return best
         end = max(end, self._stream.n_final)
         return replace(best, tokens=best.tokens[:end], logprobs=best.logprobs[:end])
-
-    def _sayable_end(self, tokens: Sequence[int]) -> int:
-        """How many of the tokens somebody could say in the window's time, as whole characters."""
-        end = bisect_left(
-            range(len(tokens)),
-            True,
-            key=lambda n: self._policy.is_too_fast(self._text(tokens[: n + 1]), self._duration_s),
-        )
-        while end and self._text(tokens[:end]).endswith(REPLACEMENT):
-            end -= 1
-        return end
 
     def result_of(self, decoded: Decoded) -> WindowResult:
         """What is known of the window, with these tokens."""
