@@ -44,7 +44,7 @@ def tree_pss_bytes(pid: int) -> int | None:
 
 
 def is_exiting(pid: int) -> bool:
-    """Whether a process's first thread is on its way out, or gone; False where /proc is missing."""
+    """Whether a process's first thread is on its way out; False once reaped, or without /proc."""
     fields = _stat_fields(_PROC / str(pid))
     return fields is not None and bool(int(fields[6]) & _PF_EXITING)
 
