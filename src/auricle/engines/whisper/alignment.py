@@ -45,7 +45,7 @@ class Aligner:
             int8=self._options.int8_decoder,
             cross_type=self._options.cross_type,
         )
-        return CompiledGraph(model, self._options.encoder_properties())
+        return CompiledGraph(model, self._options.alignment_properties())
 
     def token_edges(
         self, state: CrossState, prompt: Sequence[int], text: Sequence[int], duration_s: float

@@ -307,7 +307,7 @@ class Kernel:
 
         A token that looks at its window alone is computed by other kernels than several that look
         at the same. In float32 it does so twice, to be the same whoever else looks, to the last
-        bit: that bit may decide where an int8 input is rounded to. bfloat16 rounds it away.
+        bit: that bit may decide where an int8 input is rounded to.
         """
         n_of_window = np.bincount(places, minlength=len(self._n_of_window))
         times = np.ones(len(places), np.int64)

@@ -17,7 +17,7 @@ from auricle.errors import EngineFailed
 
 PARTS = ("keys", "values")
 
-_KINDS = {ov.Type.f32: np.float32, ov.Type.bf16: np.uint16, ov.Type.i8: np.int8}
+_KINDS = {ov.Type.f32: np.float32, ov.Type.i8: np.int8}
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +38,7 @@ class WindowPlaces:
     """A fixed number of places for windows. Owner: a kernel."""
 
     def __init__(self, n_places: int, dims: WhisperDims, cross_type: ov.Type) -> None:
-        """Set the memory aside; `cross_type` is f32, bf16 or i8."""
+        """Set the memory aside; `cross_type` is f32 or i8."""
         self._dims = dims
         self._type = cross_type
         kind = _KINDS[cross_type]

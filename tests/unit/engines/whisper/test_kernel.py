@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auricle.engines.whisper.graphs.compiling import Arithmetic, CacheType, GraphOptions
+from auricle.engines.whisper.graphs.compiling import CacheType, GraphOptions
 from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.stored_array import StoredArray, StoredPart
 from auricle.engines.whisper.weights import WhisperWeights
@@ -205,8 +205,8 @@ def test_part_of_a_window_is_its_keys_and_values_there(
 def test_what_a_token_takes_from_a_window_of_bytes_does_not_depend_on_who_else_looks(
     n_windows: int, tiny_kernel: Kernels
 ) -> None:
-    """To the last bit: without bfloat16 that bit decides where an int8 input is rounded to."""
-    options = replace(GraphOptions.fastest(), arithmetic=Arithmetic.F32, int8_windows=True)
+    """To the last bit: that bit decides where an int8 input is rounded to."""
+    options = replace(GraphOptions.fastest(), int8_windows=True)
     kernel = tiny_kernel("multilingual", options)
     states = [kernel.encode(log_mel("multilingual", 100 + 6 * n, seed=n)) for n in range(n_windows)]
     rows = [kernel.join(state) for state in states for _ in range(3)]
@@ -326,7 +326,6 @@ from auricle.engines.whisper.weights import load_weights
 options = GraphOptions.fastest()
 kernel = Kernel(load_weights(Path(sys.argv[1])), options, KernelLimits(2, 4, 64))
 self_check(kernel)
-print(options.arithmetic)
 """
 
 

@@ -26,7 +26,7 @@ windows are of one length, and each length left two megabytes behind (`docs/benc
 
 
 class Arithmetic(StrEnum):
-    """What activations are computed in."""
+    """What sums and products are computed in that are not of bytes."""
 
     F32 = "f32"
     BF16 = "bf16"
@@ -51,6 +51,10 @@ def runtime() -> ov.Core:
 class GraphOptions:
     """How the graphs compute.
 
+    `encoder` is the arithmetic of the encoder. The decoder's is float32: its linear layers and
+    windows are bytes where that is quick, and in bfloat16 a row's last bits, which depend on who
+    else looks at its window, moved logits by a third of their spread (EPYC of 2022, 2026.4.1).
+
     `int8_encoder` and `int8_decoder` say whether weights are stored as int8, `int8_activations`
     whether linear layers with such weights round their inputs to int8 as well, with a scale for
     each ACTIVATION_GROUP values, `int8_windows` whether the keys and values of windows and what
@@ -58,7 +62,7 @@ class GraphOptions:
     how many rows there are: without VNNI only if no key or value is beyond `window_limit`.
     """
 
-    arithmetic: Arithmetic
+    encoder: Arithmetic
     cache_type: CacheType
     int8_encoder: bool
     int8_decoder: bool
@@ -73,16 +77,16 @@ class GraphOptions:
         """The quickest choice this processor computes rightly.
 
         int8 weights save memory traffic in the decoder everywhere; the encoder is bound by
-        arithmetic, where they only pay together with int8 activations. Windows of bytes were
-        measured without bfloat16: with VNNI they halve a step of eight, without they shorten it.
+        arithmetic, where they only pay together with int8 activations. Windows of bytes halve a
+        step of eight with VNNI; with AVX2 alone they shorten it.
         """
         return cls(
-            arithmetic=Arithmetic.BF16 if has_bf16() else Arithmetic.F32,
+            encoder=Arithmetic.BF16 if has_bf16() else Arithmetic.F32,
             cache_type=CacheType.U8,
             int8_encoder=has_int8_dot(),
             int8_decoder=True,
             int8_activations=has_int8_dot(),
-            int8_windows=(has_int8_dot() or has_avx2()) and not has_bf16(),
+            int8_windows=has_int8_dot() or has_avx2(),
             window_limit=BYTE_LIMIT if has_int8_dot() else SAFE_BYTE_LIMIT,
             n_threads=n_threads,
             n_encoder_threads=n_encoder_threads,
@@ -92,7 +96,7 @@ class GraphOptions:
     def exact(cls, *, n_threads: int = 1) -> "GraphOptions":
         """Everything in float32: what tests compare with."""
         return cls(
-            arithmetic=Arithmetic.F32,
+            encoder=Arithmetic.F32,
             cache_type=CacheType.F32,
             int8_encoder=False,
             int8_decoder=False,
@@ -102,9 +106,7 @@ class GraphOptions:
     @property
     def cross_type(self) -> ov.Type:
         """What the keys and values of a window are stored as."""
-        if self.int8_windows:
-            return ov.Type.i8
-        return ov.Type.bf16 if self.arithmetic is Arithmetic.BF16 else ov.Type.f32
+        return ov.Type.i8 if self.int8_windows else ov.Type.f32
 
     @property
     def pairs_lone_tokens(self) -> bool:
@@ -113,16 +115,19 @@ class GraphOptions:
         float32 inputs with int8 weights: a vector's sums have another order than a matrix's, and
         of up to 64 rows each has the same to the last bit (OpenVINO 2026.4.1, AVX2).
         """
-        is_float = self.arithmetic is Arithmetic.F32 and not self.int8_activations
-        return is_float and self.int8_decoder
+        return self.int8_decoder and not self.int8_activations
 
     def decoder_properties(self) -> dict[str, Any]:
         """For the plugin, whose fused attention would copy all keys and values at every step."""
-        return self.encoder_properties() | {
+        return self.alignment_properties() | {
             **_in_the_callers_thread(self.n_threads),
             "SNIPPETS_MODE": "DISABLE",
             "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
         }
+
+    def alignment_properties(self) -> dict[str, Any]:
+        """For the plugin: the decoder's arithmetic over a whole text."""
+        return self.encoder_properties() | {"INFERENCE_PRECISION_HINT": Arithmetic.F32.value}
 
     def encoder_properties(self) -> dict[str, Any]:
         """For the plugin."""
@@ -130,7 +135,7 @@ class GraphOptions:
             **_in_the_callers_thread(self.n_encoder_threads),
             "CPU_RUNTIME_CACHE_CAPACITY": 0,
             "ENABLE_CPU_PINNING": False,  # workers share the cores with others
-            "INFERENCE_PRECISION_HINT": self.arithmetic.value,
+            "INFERENCE_PRECISION_HINT": self.encoder.value,
             "KV_CACHE_PRECISION": self.cache_type.value,
             # By token: by channel, a page is quantized anew with every position written to it.
             "KEY_CACHE_QUANT_MODE": "BY_TOKEN",
