@@ -42,9 +42,7 @@ def parse_setting(text: str) -> dict[str, float]:
 
 def engine_of(setting: dict[str, float], folder: Path) -> OpenVinoWhisper:
     graphs = GraphOptions.fastest()
-    policy = openvino_policy(
-        int(setting.get("beam", 0)), setting.get("margin"), int8_windows=graphs.int8_windows
-    )
+    policy = openvino_policy(graphs, int(setting.get("beam", 0)), setting.get("margin"))
     context = ContextPolicy(floor_s=setting.get("floor", ContextPolicy().floor_s))
     return OpenVinoWhisper(folder, policy, graphs, context=context, slots=DEFAULT_SLOTS)
 

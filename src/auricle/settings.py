@@ -167,7 +167,7 @@ class Settings(BaseModel):
         ge=1,
         le=16,
         description="Beam width; 1 is greedy, faster; unset: 5, or 3 (`openvino` where the "
-        "processor is no x86).",
+        "processor has bfloat16 or is no x86).",
     )
     condition_on_previous_text: bool = Field(
         False,

@@ -11,6 +11,7 @@ from auricle.engines.protocol import Engine
 from auricle.errors import EngineFailed
 
 if TYPE_CHECKING:
+    from auricle.engines.whisper.graphs.compiling import GraphOptions
     from auricle.engines.whisper.policy import DecodePolicy
 
 logger = logging.getLogger(__name__)
@@ -19,8 +20,8 @@ CTRANSLATE2_BEAM = 5
 OPENVINO_BEAM, OPENVINO_MARGIN = 3, 0.7
 """Width of beam search; ours keeps texts that differ in more than their times, and so needs fewer
 (`docs/benchmarks.md`). The margin is `DecodePolicy.beam_margin`."""
-OPENVINO_BYTES_BEAM, OPENVINO_BYTES_MARGIN = 5, 2.0
-"""The same over windows of bytes, where a further text costs little."""
+OPENVINO_WIDE_BEAM, OPENVINO_WIDE_MARGIN = 5, 2.0
+"""The same where a further text costs little (`GraphOptions.has_cheap_search`)."""
 
 MAX_ENCODER_THREADS = 4
 """Unless more threads are asked for. They share the work of one operation, which is long in the
@@ -62,14 +63,14 @@ def _ctranslate2(spec: EngineSpec) -> Engine:
 
 
 def openvino_policy(
-    beam_size: int | None = None, margin: float | None = None, *, int8_windows: bool
+    graphs: "GraphOptions", beam_size: int | None = None, margin: float | None = None
 ) -> "DecodePolicy":
-    """How our runtime searches; what is None is its own choice."""
+    """How our runtime searches with graphs of that kind; what is None is its own choice."""
     from auricle.engines.whisper.policy import DecodePolicy  # noqa: PLC0415
 
     own_size, own_margin = OPENVINO_BEAM, OPENVINO_MARGIN
-    if int8_windows:
-        own_size, own_margin = OPENVINO_BYTES_BEAM, OPENVINO_BYTES_MARGIN
+    if graphs.has_cheap_search:
+        own_size, own_margin = OPENVINO_WIDE_BEAM, OPENVINO_WIDE_MARGIN
     return DecodePolicy(
         beam_size=beam_size or own_size, beam_margin=own_margin if margin is None else margin
     )
@@ -87,7 +88,7 @@ def _openvino(spec: EngineSpec) -> Engine:
     try:
         return OpenVinoWhisper(
             Path(spec.folder),
-            openvino_policy(spec.beam_size, int8_windows=options.int8_windows),
+            openvino_policy(options, spec.beam_size),
             options,
             slots=spec.slots,
             cache_folder=None if spec.graphs_folder is None else Path(spec.graphs_folder),
