@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from auricle.engines.registry import ENGINES, EngineSpec
+from auricle.engines.registry import ENGINES, EngineSpec, openvino_policy
 from auricle.engines.whisper import openvino_engine
+from auricle.engines.whisper.graphs.compiling import Arithmetic, GraphOptions
 from auricle.errors import EngineFailed
 from auricle.frames import Frame
 from auricle.scheduling.ahead import MODULE
@@ -29,6 +31,19 @@ def whisper_base() -> Path:
 
 def refuse(kernel: object) -> None:
     raise EngineFailed(REASON)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "int8_windows", "beam_size"),
+    [(Arithmetic.F32, True, 5), (Arithmetic.BF16, True, 3), (Arithmetic.F32, False, 3)],
+)
+def test_more_texts_are_followed_where_they_cost_little_beside_the_encoder(
+    encoder: Arithmetic, *, int8_windows: bool, beam_size: int
+) -> None:
+    graphs = replace(GraphOptions.exact(), encoder=encoder, int8_windows=int8_windows)
+    assert graphs.decoder_properties()["INFERENCE_PRECISION_HINT"] == "f32"
+    assert openvino_policy(graphs).beam_size == beam_size
+    assert openvino_policy(graphs, 2).beam_size == 2
 
 
 def test_a_failed_self_check_is_a_warning_with_its_reason(
