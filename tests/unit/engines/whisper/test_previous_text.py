@@ -204,7 +204,6 @@ def waveform(clip: Clip) -> Waveform:
 
 
 def test_a_text_in_small_letters_is_gone_on_with(real_engine: Engine) -> None:
-    """Without stops or capitals; a name may keep its own, as it does on some processors."""
     jfk = waveform(JFK)
     plain, told = (
         text_of(hear(real_engine, [(jfk, DecodeOptions(previous_text=text))])[0])
@@ -216,7 +215,9 @@ def test_a_text_in_small_letters_is_gone_on_with(real_engine: Engine) -> None:
     expected = {words.lower()}
     if may_miss_the_first_word(real_engine):
         expected.add(words.lower().removeprefix("and "))
-    assert told.replace("Americans", "americans") in expected
+    if isinstance(real_engine, CTranslate2Whisper):  # on some processors a name keeps its capital
+        told = told.replace("Americans", "americans")
+    assert told in expected
 
 
 def test_words_are_placed_as_without_it(real_engine: Engine) -> None:
