@@ -17,6 +17,9 @@ FRAMES_PER_S = SAMPLE_RATE // HOP_LENGTH
 SMALLEST = 1e-10
 """Power in a mel band below which nothing is told apart: what silence has."""
 
+_FRAMES_AT_ONCE = 128
+"""What lies between two steps of the computation then stays near the core."""
+
 LogMel = NDArray[np.float32]
 """Shape (n_mels, n_frames), one frame every HOP_LENGTH samples."""
 
@@ -73,9 +76,11 @@ def log_mel(waveform: NDArray[np.float32], n_mels: int, n_frames: int) -> LogMel
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP_LENGTH]
     # Frames that reach no sample of the recording are silent: they need no transform.
     n_sounding = min(n_frames, (len(waveform) + N_FFT // 2) // HOP_LENGTH + 1)
-    spectrum = np.fft.rfft(frames[:n_sounding] * _hann(), axis=1)
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
     log = np.full((n_mels, n_frames), np.log10(SMALLEST), np.float32)
-    log[:, :n_sounding] = np.log10(np.maximum(mel_filters(n_mels) @ power.T, SMALLEST))
+    for first in range(0, n_sounding, _FRAMES_AT_ONCE):
+        some = slice(first, min(first + _FRAMES_AT_ONCE, n_sounding))
+        spectrum = np.fft.rfft(frames[some] * _hann(), axis=1)
+        power = spectrum.real**2 + spectrum.imag**2
+        log[:, some] = np.log10(np.maximum(mel_filters(n_mels) @ power.T, SMALLEST))
     scaled: LogMel = (np.maximum(log, log.max() - 8) + 4) / 4
     return scaled

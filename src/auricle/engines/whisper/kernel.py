@@ -310,17 +310,16 @@ class Kernel:
         bit: that bit may decide where an int8 input is rounded to.
         """
         n_of_window = np.bincount(places, minlength=len(self._n_of_window))
-        times = np.ones(len(places), np.int64)
-        if self._cross_type == ov.Type.f32:
-            times += n_of_window[places] == 1
-            n_of_window[n_of_window == 1] = 2
-        self._n_of_window[:] = n_of_window
-        self._decoder.set("looking", np.repeat(np.arange(len(places)), times))
-        self._decoder.set("seen", np.cumsum(times) - times)
-        self._decoder.set("n_of_window", self._n_of_window)
         if self._cross_type == ov.Type.i8:
-            self._decoder.set("looked_at", np.repeat(places, times))
-            self._decoder.set("scales", self._places.scales)
+            scales = self._places.scales[places].swapaxes(0, 1)
+            self._decoder.set("scales", scales.reshape(-1, self.dims.d_model))
+        else:
+            times = 1 + (n_of_window[places] == 1)
+            n_of_window[n_of_window == 1] = 2
+            self._decoder.set("looking", np.repeat(np.arange(len(places)), times))
+            self._decoder.set("seen", np.cumsum(times) - times)
+        self._n_of_window[:] = n_of_window
+        self._decoder.set("n_of_window", self._n_of_window)
 
     def _paired(
         self, rows: list[_Row], given: list[Sequence[int]]

@@ -18,7 +18,7 @@ from auricle import telemetry
 from auricle.engines.whisper.graphs.compiling import runtime
 from auricle.engines.whisper.graphs.paged_attention import describe_heads
 
-GRAPH_VERSION = 4
+GRAPH_VERSION = 5
 """To be raised with every change of the graphs, so that older files are not read."""
 
 logger = logging.getLogger(__name__)

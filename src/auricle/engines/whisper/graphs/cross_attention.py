@@ -24,59 +24,37 @@ from auricle.engines.whisper.graphs.layers import (
     constant,
     merged,
     reshape,
+    split,
 )
 from auricle.engines.whisper.weights import HEAD_SIZE
 
-INT8 = (-128, 127)
-_LEVELS = 256
-_LEAST_SCALE = 1e-20
+MOST = 127
+"""The greatest byte with a sign."""
+_LEAST = 1e-20
 """In place of zero, where all values are."""
 
 
-class ByteScales(NamedTuple):
-    """Of windows of bytes, see `build_decoder`."""
-
-    looked_at: Node
-    scales: Node
-
-    def of_queries(self, layer: int) -> tuple[Node, Node]:
-        """Those of the keys and of the values that each query looks at, (q, d_model)."""
-        first, second = constant(0, np.int64), constant(1, np.int64)
-        key, value = (
-            ops.gather(
-                ops.gather(self.scales, constant(2 * layer + part, np.int64), second),
-                self.looked_at,
-                first,
-            )
-            for part in range(2)
-        )
-        return key, value
-
-
 class Lookers(NamedTuple):
-    """Which tokens look at which windows, see `build_decoder`."""
+    """Which tokens look at which windows, see `build_decoder`.
 
-    looking: Node
-    seen: Node
+    `scales` are those of windows of bytes, by layer the keys' and the values', each (q, d_model);
+    `looking` and `seen` are there for others.
+    """
+
     n_of_window: Node
-    in_bytes: ByteScales | None
+    scales: Sequence[Node] = ()
+    looking: Node | None = None
+    seen: Node | None = None
 
     @classmethod
     def inputs(cls, builder: GraphBuilder, n_windows: int, cross_type: ov.Type) -> "Lookers":
         """Declare them."""
-        in_bytes = None
+        n_of_window = builder.input("n_of_window", [n_windows], ov.Type.i32)
         if cross_type == ov.Type.i8:
-            shape = [n_windows, 2 * builder.dims.n_decoder_layers, builder.dims.d_model]
-            in_bytes = ByteScales(
-                builder.input("looked_at", [-1], ov.Type.i64),
-                builder.input("scales", shape, ov.Type.f32),
-            )
-        return cls(
-            builder.input("looking", [-1], ov.Type.i64),
-            builder.input("seen", [-1], ov.Type.i64),
-            builder.input("n_of_window", [n_windows], ov.Type.i32),
-            in_bytes,
-        )
+            scales = builder.input("scales", [-1, builder.dims.d_model], ov.Type.f32)
+            return cls(n_of_window, split(scales, 0, 2 * builder.dims.n_decoder_layers))
+        looking, seen = (builder.input(name, [-1], ov.Type.i64) for name in ("looking", "seen"))
+        return cls(n_of_window, looking=looking, seen=seen)
 
     def parts(self, heads: Node) -> list[Node]:
         """(n_heads, q, …) by window."""
@@ -110,13 +88,14 @@ def attend(
         )
         for window in range(lookers.n_of_window.output(0).get_shape()[0])
     ]
-    if lookers.in_bytes:
-        key_scale, value_scale = lookers.in_bytes.of_queries(layer)
+    if lookers.scales:
+        key_scale, value_scale = lookers.scales[2 * layer : 2 * layer + 2]
         heads = by_head(ops.multiply(query, key_scale), n_heads)
-        mixed = ops.multiply(merged(_mix_bytes(heads, windows, lookers), d_model), value_scale)
-    else:
-        mixed = merged(_mix(by_head(query, n_heads), windows, lookers), d_model)
-    return mixed
+        return ops.multiply(merged(_mix_bytes(heads, windows, lookers), d_model), value_scale)
+    first = constant(0, np.int64)
+    query = ops.gather(query, lookers.looking, first)
+    mixed = merged(_mix(by_head(query, n_heads), windows, lookers), d_model)
+    return ops.gather(mixed, lookers.seen, first)
 
 
 def _mix(query: Node, windows: Sequence[tuple[Node, ...]], lookers: Lookers) -> Node:
@@ -130,32 +109,34 @@ def _mix(query: Node, windows: Sequence[tuple[Node, ...]], lookers: Lookers) -> 
 def _mix_bytes(query: Node, windows: Sequence[tuple[Node, ...]], lookers: Lookers) -> Node:
     """The same of bytes. Weights are rounded in shares of the heaviest of their row.
 
-    What can be done for all windows at once is: a small node costs ten microseconds each time. Keys
-    and values are multiplied with one because the plugin takes only bytes with a scale for bytes.
+    What can be done for all windows at once is: a small node costs ten microseconds each time. All
+    bytes are multiplied with one because the plugin takes only bytes with a scale for bytes.
     """
     step = _scale(query, axis=2)
+    levels = ops.convert(ops.round(ops.divide(query, step), "half_to_even"), "i8")
     axis, one = constant([2], np.int64), constant(1.0)
-    of_query, of_weights = ([constant(limit) for limit in limits] for limits in (INT8, (0, 1)))
     mixed, heaviest = [], []
     for part, part_step, (key, value) in zip(
-        lookers.parts(ops.divide(query, step)), lookers.parts(step), windows, strict=True
+        lookers.parts(levels), lookers.parts(step), windows, strict=True
     ):
-        products = ops.matmul(_rounded(part, of_query), ops.multiply(key, one), False, True)
-        scores = ops.multiply(products, part_step)
-        weights = ops.softmax(scores, 2)
+        part_bytes = ops.multiply(ops.convert(part, "f32"), one)
+        products = ops.matmul(part_bytes, ops.multiply(key, one), False, True)
+        weights = ops.softmax(ops.multiply(products, part_step), 2)
         most = ops.reduce_max(weights, axis, keep_dims=True)
-        shares = _rounded(ops.divide(weights, most), of_weights)
+        shares = _rounded(ops.divide(weights, most))
         mixed.append(ops.matmul(shares, ops.multiply(value, one), False, False))
         heaviest.append(most)
     return ops.multiply(ops.concat(mixed, 1), ops.concat(heaviest, 1))
 
 
-def _scale(node: Node, *, axis: int, limit: int = INT8[1]) -> Node:
+def _scale(node: Node, *, axis: int, limit: int = MOST) -> Node:
     """What values along an axis are to be divided by to lie within a limit."""
-    greatest = ops.reduce_max(ops.abs(node), constant([axis], np.int64), keep_dims=True)
-    return ops.maximum(ops.multiply(greatest, constant(1 / limit)), constant(_LEAST_SCALE))
+    sizes = ops.maximum(ops.abs(node), constant(_LEAST))
+    greatest = ops.reduce_max(sizes, constant([axis], np.int64), keep_dims=True)
+    return ops.multiply(greatest, constant(1 / limit))
 
 
-def _rounded(node: Node, limits: Sequence[Node]) -> Node:
-    """Rounded to one of 256 levels between two limits, so that the plugin multiplies bytes."""
-    return ops.fake_quantize(node, *limits, *limits, _LEVELS)
+def _rounded(shares: Node) -> Node:
+    """0 to 1 in 256 levels, so that the plugin multiplies bytes."""
+    zero, one = constant(0.0), constant(1.0)
+    return ops.fake_quantize(shares, zero, one, zero, one, 256)

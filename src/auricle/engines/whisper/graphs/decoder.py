@@ -21,14 +21,14 @@ def build_decoder(
     """The decoder as a graph with places for `n_windows` windows.
 
     Inputs, for t new tokens in the order of their windows: `embedded` float32 (t, d_model),
-    token plus position; `looking` int64 (q,), the token of each query of the cross-attention, in
-    the order of the tokens, and `seen` int64 (t,), the query that each token takes; `n_of_window`
-    int32 (n_windows,), how many of the queries look at each window; `wanted` int64 (n,), the
-    tokens whose logits are wanted; the page table `self`, a sequence a row; its pages
-    `self_{i}_keys`, `self_{i}_values`; and of each window w `window_{w}_keys_{i}`,
-    `window_{w}_values_{i}`, as the encoder gives them. Where `cross_type` is i8 also `looked_at`
-    int64 (q,), the window of each query, and `scales` float32 (n_windows, 2 * n_layers, d_model),
-    of each window what the encoder gives. Output `logits`: float32 (n, n_vocab).
+    token plus position; `n_of_window` int32 (n_windows,), how many queries of the cross-attention
+    look at each window; `wanted` int64 (n,), the tokens whose logits are wanted; the page table
+    `self`, a sequence a row; its pages `self_{i}_keys`, `self_{i}_values`; and of each window w
+    `window_{w}_keys_{i}`, `window_{w}_values_{i}`, as the encoder gives them. Where `cross_type`
+    is i8 each token is a query, and `scales` float32 (2 * n_layers * t, d_model) are, by layer
+    and in the order of keys and values, those of the window it looks at, as the encoder gives
+    them; elsewhere `looking` int64 (q,) is the token of each query, in the order of the tokens,
+    and `seen` int64 (t,) the query that each token takes. Output `logits`: float32 (n, n_vocab).
     """
     builder = GraphBuilder(weights, int8=int8)
     dims = weights.dims
@@ -59,7 +59,5 @@ def _cross_attention(
     name = f"decoder.{layer}.cross"
     query = builder.linear(builder.norm(node, f"{name}.norm"), f"{name}.query")
     query = ops.multiply(query, constant(HEAD_SIZE**-0.5))
-    query = ops.gather(query, lookers.looking, constant(0, np.int64))
     mixed = attend(builder, query, layer, lookers, cross_type)
-    of_tokens = ops.gather(mixed, lookers.seen, constant(0, np.int64))
-    return ops.add(node, builder.linear(of_tokens, f"{name}.out"))
+    return ops.add(node, builder.linear(mixed, f"{name}.out"))
