@@ -2,7 +2,7 @@
 
 All tokens over a window are computed at once: its keys and values are read from memory once a
 step however many beams look at them, nothing is padded to the longest window, and a place without
-a window has no tokens and costs nothing.
+a window has no tokens and computes nothing.
 
 Reading them is what it costs, so they may be bytes, with a scale for each channel of a window:
 a quarter of what float32 takes. Queries and weights are then rounded to bytes too, each row with a
@@ -28,7 +28,7 @@ from auricle.engines.whisper.graphs.layers import (
 )
 from auricle.engines.whisper.weights import HEAD_SIZE
 
-MOST = 127
+_MOST = 127
 """The greatest byte with a sign."""
 _LEAST = 1e-20
 """In place of zero, where all values are."""
@@ -129,7 +129,7 @@ def _mix_bytes(query: Node, windows: Sequence[tuple[Node, ...]], lookers: Looker
     return ops.multiply(ops.concat(mixed, 1), ops.concat(heaviest, 1))
 
 
-def _scale(node: Node, *, axis: int, limit: int = MOST) -> Node:
+def _scale(node: Node, *, axis: int, limit: int = _MOST) -> Node:
     """What values along an axis are to be divided by to lie within a limit."""
     sizes = ops.maximum(ops.abs(node), constant(_LEAST))
     greatest = ops.reduce_max(sizes, constant([axis], np.int64), keep_dims=True)
