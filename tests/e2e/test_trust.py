@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.scoring.text import normalize_basic
+from auricle.scoring.wer import count_errors
 from harness.server import Server
 from harness.speech import ASK_NOT, GERMAN, Clip
 from harness.transcribe import MODEL, PATH, post
@@ -71,7 +72,8 @@ def test_two_languages_in_one_window_are_both_transcribed(
         form = {"model": MODEL, "stream": "true"}
         with path.open("rb") as file:
             streamed = client.post(PATH, data=form, files={"file": ("both.wav", file)})
-    assert normalize_basic(joined) == normalize_basic(" ".join(alone))
+    heard, expected = (normalize_basic(each).split() for each in (joined, " ".join(alone)))
+    assert count_errors(expected, heard).errors <= 1, joined  # a word may be spelt otherwise
     text, language, _ = fold_events(sse_payloads(iter(streamed.text.splitlines())))
     assert text == joined
     assert language in {clip.language for clip in order}

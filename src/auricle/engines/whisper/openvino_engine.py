@@ -18,24 +18,19 @@ from auricle.engines.protocol import (
     Failed,
     Final,
     Hypothesis,
-    Stretch,
     Utterance,
 )
 from auricle.engines.whisper.alignment import Aligner
 from auricle.engines.whisper.decoding.bias import Biases
 from auricle.engines.whisper.decoding.context import ContextPolicy
 from auricle.engines.whisper.decoding.given_text import GivenText
-from auricle.engines.whisper.decoding.languages import (
-    Probabilities,
-    first_change,
-    probabilities_of,
-    stretches_to_ask,
-)
+from auricle.engines.whisper.decoding.languages import SuspectedChange
 from auricle.engines.whisper.decoding.window import Vocabulary, WindowDecoding, WindowResult
 from auricle.engines.whisper.encode_queue import SHORT_S, EncodeQueue
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.graphs.threads import release_threads
 from auricle.engines.whisper.kernel import Encoding, Kernel, KernelLimits
+from auricle.engines.whisper.language_listener import LanguageListener
 from auricle.engines.whisper.memory import drop_pages_of, trim_heap
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
@@ -58,14 +53,8 @@ a twentieth of the steps' time, takes memory, and clips wait longer (`docs/bench
 LONG_EVERY = 4
 """Of steps with short and with long utterances, every which one advances the long ones too."""
 
-POSITIONS_PER_S = FRAMES_PER_S // 2
-"""The encoder halves the frames."""
-
 PARTS_AT_ONCE = 1
 """Places for stretches of windows, beside those of the slots."""
-
-ASKED_AT_ONCE = 4
-"""Stretches whose language is asked for in one step, where places of slots are free."""
 
 logger = logging.getLogger(__name__)
 
@@ -74,12 +63,16 @@ logger = logging.getLogger(__name__)
 class _Live:
     """An utterance that joined and has no result yet; `encoding` while it is being encoded.
 
-    `language_ends_s` is where another language begins: what lies behind it is left for later.
+    `suspected` is a change of language, while one side of it is to be encoded alone; with
+    `is_settled` none is looked for. `language_ends_s` is where another language begins: what lies
+    behind it is left for later.
     """
 
     utterance: Utterance
     options: DecodeOptions
     decoding: WindowDecoding = field(repr=False)
+    is_settled: bool
+    suspected: SuspectedChange | None = None
     language_ends_s: float | None = None
     encoding: Encoding | None = field(default=None, repr=False)
 
@@ -137,6 +130,7 @@ class OpenVinoWhisper:
         self._aligner = Aligner(
             weights, graph_options, self._kernel, self._vocabulary.config.alignment_heads
         )
+        self._listener = LanguageListener(self._kernel, self._vocabulary)
         tokenizer = self._vocabulary.tokenizer
         self._biases = Biases(tokenizer, weights.dims.n_vocab, policy.bias)
         self._live: dict[int, _Live] = {}
@@ -159,7 +153,10 @@ class OpenVinoWhisper:
 
     def join(self, key: int, utterance: Utterance, options: DecodeOptions) -> None:
         """See `Engine`."""
-        self._live[key] = _Live(utterance, options, self._decoding_of(utterance, options))
+        is_known = options.language is not None or options.given_text is not None
+        is_settled = is_known or not self._vocabulary.tokenizer.is_multilingual
+        decoding = self._decoding_of(utterance, options)
+        self._live[key] = _Live(utterance, options, decoding, is_settled)
         self._unencoded.push(key, utterance.duration_s)
 
     def _decoding_of(self, utterance: Utterance, options: DecodeOptions) -> WindowDecoding:
@@ -208,78 +205,58 @@ class OpenVinoWhisper:
             live.encoding = self._kernel.begin(self._mel(live))
         encoding, live.encoding = live.encoding, None  # if it fails, its place is free already
         state = self._kernel.advance(encoding)
-        if state is None:
-            live.encoding = encoding
-        else:
+        live.encoding = encoding
+        if state is not None:
             self._unencoded.discard(key)
-            self._encoded_as(key, live, state)
+            encoded = self._window_encoded if live.suspected is None else self._side_encoded
+            encoded(key, live, state)
 
-    def _encoded_as(self, key: int, live: _Live, state: CrossState) -> None:
-        """Decode the window, or, where its language changes, begin anew with what is before."""
-        change_s = None
-        if not live.decoding.language and live.language_ends_s is None:
-            try:
-                change_s = self._language_change(live, state)
-            except EngineFailed:
-                self._kernel.release(state)
-                raise
-        if change_s is None:
+    def _mel(self, live: _Live) -> LogMel:
+        waveform, context_s = live.utterance.waveform, live.decoding.wanted_context_s
+        assert context_s is not None
+        if live.suspected is not None:
+            first, last = (round(edge_s * SAMPLE_RATE) for edge_s in live.suspected.alone)
+            waveform = waveform[first:last]
+            context_s = self._context.context_s(live.suspected.alone_s)
+        n_frames = 2 * round(context_s * FRAMES_PER_S / 2)
+        return log_mel(waveform, self._kernel.dims.n_mels, n_frames)
+
+    def _window_encoded(self, key: int, live: _Live, state: CrossState) -> None:
+        """Decode it, or, where its language may change, listen to one side of that first."""
+        if not live.is_settled:
+            live.suspected = self._listener.suspected_change(live.utterance, state)
+            live.is_settled = True
+        live.encoding = None
+        if live.suspected is None:
             live.decoding.encoded(state)
         else:
             self._kernel.release(state)
-            self._cut(key, change_s)
+            self._unencoded.push(key, live.suspected.alone_s)
 
-    def _mel(self, live: _Live) -> LogMel:
-        context_s = live.decoding.wanted_context_s
-        assert context_s is not None
-        n_frames = 2 * round(context_s * FRAMES_PER_S / 2)
-        return log_mel(live.utterance.waveform, self._kernel.dims.n_mels, n_frames)
+    def _side_encoded(self, key: int, live: _Live, state: CrossState) -> None:
+        """Go on with what lies before the change of language, or, if it is none, with all."""
+        change = live.suspected
+        assert change is not None
+        is_change = self._listener.is_confirmed(change, state)
+        live.suspected = live.encoding = None
+        if is_change:
+            live = self._cut(key, live, change.at_s)
+        if is_change and change.is_first:
+            live.decoding.encoded(state)
+        else:
+            self._kernel.release(state)
+            self._unencoded.push(key, live.utterance.duration_s)
 
-    def _language_change(self, live: _Live, state: CrossState) -> float | None:
-        """Where in an encoded window another language begins, in seconds."""
-        options = live.options
-        is_known = options.language is not None or options.given_text is not None
-        if is_known or not self._vocabulary.tokenizer.is_multilingual:
-            return None
-        stretches = stretches_to_ask(live.utterance.speech)
-        if len(stretches) < 2:
-            return None
-        heard: list[Probabilities] = []
-        while len(heard) < len(stretches):
-            n_free, _ = self._kernel.free_places()
-            n_asked = max(1, min(n_free, ASKED_AT_ONCE))
-            heard += self._languages_in(state, stretches[len(heard) : len(heard) + n_asked])
-        i = first_change(heard)
-        return None if i is None else (stretches[i - 1][1] + stretches[i][0]) / 2
-
-    def _languages_in(self, state: CrossState, stretches: Sequence[Stretch]) -> list[Probabilities]:
-        """What stretches of an encoded window are spoken in, in one step of the decoder."""
-        rows: list[int] = []
-        try:
-            for stretch in stretches:
-                first, last = (
-                    min(round(edge_s * POSITIONS_PER_S), state.n_positions) for edge_s in stretch
-                )
-                first = min(first, state.n_positions - 1)
-                part = self._kernel.part(state, first, max(1, last - first))
-                rows.append(self._kernel.join(part))
-                self._kernel.release(part)  # the row holds it
-            tokenizer, languages = self._vocabulary.tokenizer, self._vocabulary.config.languages
-            logits = self._kernel.step({row: [tokenizer.sot] for row in rows})
-            return [probabilities_of(each, languages) for each in logits]
-        finally:
-            for row in rows:
-                self._kernel.leave(row)
-
-    def _cut(self, key: int, end_s: float) -> None:
-        """Begin anew with what lies before `end_s`."""
-        live = self._live[key]
+    def _cut(self, key: int, live: _Live, end_s: float) -> _Live:
+        """The utterance before `end_s` in place of the whole."""
         live.decoding.close()
-        waveform = live.utterance.waveform[: round(end_s * SAMPLE_RATE)]
-        utterance = Utterance(waveform)
+        utterance = Utterance(live.utterance.waveform[: round(end_s * SAMPLE_RATE)])
         decoding = self._decoding_of(utterance, live.options)
-        self._live[key] = _Live(utterance, live.options, decoding, utterance.duration_s)
-        self._unencoded.push(key, utterance.duration_s)
+        before = _Live(
+            utterance, live.options, decoding, True, language_ends_s=utterance.duration_s
+        )
+        self._live[key] = before
+        return before
 
     def _encoded(self) -> list[tuple[int, _Live]]:
         return [(key, live) for key, live in self._live.items() if key not in self._unencoded]

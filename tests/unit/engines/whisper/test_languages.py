@@ -1,8 +1,12 @@
-"""Where a window changes its language."""
+"""Where a window may change its language, and when that is believed."""
 
 import pytest
 
-from auricle.engines.whisper.decoding.languages import first_change, stretches_to_ask
+from auricle.engines.whisper.decoding.languages import (
+    SuspectedChange,
+    stretches_to_ask,
+    suspected_change,
+)
 
 
 def odds(**sure: float) -> dict[str, float]:
@@ -12,27 +16,48 @@ def odds(**sure: float) -> dict[str, float]:
     return {**dict.fromkeys(others, rest), **sure}
 
 
+def suspected(*heard: dict[str, float], last_s: float = 3.0) -> SuspectedChange | None:
+    """Stretches of 3 s with a second between them; the last one is of another length."""
+    stretches = [(4.0 * i, 4.0 * i + 3) for i in range(len(heard))]
+    if stretches:
+        stretches[-1] = (stretches[-1][0], stretches[-1][0] + last_s)
+    return suspected_change(stretches, heard, stretches[-1][1] if stretches else 1.0)
+
+
 @pytest.mark.parametrize(
-    ("heard", "expected"),
+    "heard",
     [
-        ([], None),
-        ([odds(en=0.9)], None),
-        ([odds(en=0.99), odds(en=0.95)], None),
-        ([odds(en=0.99), odds(de=0.97)], 1),
-        ([odds(en=0.9), odds(en=0.9), odds(de=0.99), odds(de=0.9)], 2),
-        ([odds(en=0.99), odds(de=0.97), odds(fr=0.97)], 1),
+        [],
+        [odds(en=0.9)],
+        [odds(en=0.99), odds(en=0.95)],
+        [odds(en=0.95), odds(en=0.3, de=0.35), odds(en=0.95)],
     ],
 )
-def test_a_change_is_found_where_it_is(heard: list[dict[str, float]], expected: int | None) -> None:
-    assert first_change(heard) == expected
+def test_one_language_is_not_suspected(heard: list[dict[str, float]]) -> None:
+    assert suspected(*heard) is None
 
 
-@pytest.mark.parametrize("doubtful", [odds(haw=0.58), odds(de=0.23), odds(fr=0.4)])
-def test_a_doubtful_stretch_is_no_change(doubtful: dict[str, float]) -> None:
-    for place in range(4):
-        heard = [odds(en=0.95)] * 3
-        heard.insert(place, doubtful)
-        assert first_change(heard) is None
+def test_a_change_is_suspected_between_two_stretches() -> None:
+    assert suspected(odds(en=0.99), odds(de=0.8), last_s=9) == SuspectedChange(3.5, (0, 3.5), "de")
+    assert suspected(odds(en=0.99), odds(en=0.9), odds(de=0.8)) == SuspectedChange(
+        7.5, (7.5, 11), "en"
+    )
+
+
+def test_the_shorter_side_ends_where_a_third_language_begins() -> None:
+    change = suspected(odds(en=0.99), odds(en=0.99), odds(de=0.97), odds(fr=0.97), last_s=20)
+    assert change == SuspectedChange(7.5, (7.5, 11.5), "en")
+    assert not change.is_first
+    assert change.alone_s == 4
+
+
+def test_a_doubtful_stretch_is_suspected_and_not_believed() -> None:
+    change = suspected(odds(en=0.95), odds(en=0.95), odds(haw=0.9))
+    assert change is not None
+    assert not change.is_confirmed_by(odds(en=0.9))
+    assert not change.is_confirmed_by(odds(haw=0.4))
+    assert change.is_confirmed_by(odds(haw=0.6))
+    assert change.is_confirmed_by(odds(fr=0.6))  # another one is heard when it stands alone
 
 
 def test_short_stretches_are_asked_together() -> None:

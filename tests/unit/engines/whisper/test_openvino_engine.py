@@ -1,9 +1,8 @@
 """The engine's contract, on random weights: what it says means nothing, how it says it does."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +16,11 @@ from auricle.engines.protocol import (
     Failed,
     Final,
     Hypothesis,
-    Stretch,
     Utterance,
 )
-from auricle.engines.whisper import openvino_engine
-from auricle.engines.whisper.decoding.languages import Probabilities
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.openvino_engine import OpenVinoWhisper
 from auricle.engines.whisper.policy import BiasStrength, DecodePolicy
-from auricle.engines.whisper.window_places import CrossState
 from auricle.transcript.joining import join_texts
 
 GREEDY = DecodePolicy(beam_size=1, temperatures=(0.0, 0.8), min_mean_logprob=-20, max_tokens=40)
@@ -184,34 +179,6 @@ def test_language_is_detected_among_the_checkpoints(engine: OpenVinoWhisper) -> 
     hypothesis = decode(engine, noise(5))
     assert hypothesis.language in engine.info.languages
     assert 0 < hypothesis.language_probability < 1
-
-
-def test_stretches_are_asked_for_their_language_in_few_steps(
-    engine: OpenVinoWhisper, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    languages_in = OpenVinoWhisper._languages_in
-
-    def asked(n_at_once: int) -> list[list[Probabilities]]:
-        """Step by step, what stretches are heard as."""
-        steps: list[list[Probabilities]] = []
-
-        def listen(
-            self: OpenVinoWhisper, state: CrossState, stretches: Sequence[Stretch]
-        ) -> list[Probabilities]:
-            steps.append(languages_in(self, state, stretches))
-            return steps[-1]
-
-        monkeypatch.setattr(openvino_engine, "ASKED_AT_ONCE", n_at_once)
-        monkeypatch.setattr(OpenVinoWhisper, "_languages_in", listen)
-        stretches = tuple((3.0 * i, 3.0 * i + 2.8) for i in range(6))
-        engine.join(0, Utterance(noise(29), stretches), DecodeOptions())
-        drain(engine, 1)
-        return steps
-
-    alone, together = asked(1), asked(4)
-    assert [len(step) for step in together] == [4, 2]
-    for one, other in zip(chain(*alone), chain(*together), strict=True):
-        assert one == pytest.approx(other, abs=1e-5)
 
 
 def test_hint_holds_unless_detection_is_sure(engine: OpenVinoWhisper) -> None:
