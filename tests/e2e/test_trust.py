@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.scoring.text import normalize_basic
-from auricle.scoring.wer import count_errors
 from harness.server import Server
 from harness.speech import ASK_NOT, GERMAN, Clip
 from harness.transcribe import MODEL, PATH, post
@@ -60,6 +59,11 @@ def test_no_words_where_nobody_speaks(
     assert (answer["text"], answer["language"], answer["segments"]) == ("", None, [])
 
 
+def spelt_alike(text: str) -> str:
+    """Normalized; one German word is a tie of two spellings, which processors break differently."""
+    return normalize_basic(text).replace("kreistadt", "kreisstadt")
+
+
 @pytest.mark.parametrize("order", [(GERMAN, ASK_NOT), (ASK_NOT, GERMAN)])
 def test_two_languages_in_one_window_are_both_transcribed(
     order: tuple[Clip, Clip], server: Server, tmp_path: Path
@@ -72,8 +76,7 @@ def test_two_languages_in_one_window_are_both_transcribed(
         form = {"model": MODEL, "stream": "true"}
         with path.open("rb") as file:
             streamed = client.post(PATH, data=form, files={"file": ("both.wav", file)})
-    heard, expected = (normalize_basic(each).split() for each in (joined, " ".join(alone)))
-    assert count_errors(expected, heard).errors <= 1, joined  # a word may be spelt otherwise
+    assert spelt_alike(joined) == spelt_alike(" ".join(alone))
     text, language, _ = fold_events(sse_payloads(iter(streamed.text.splitlines())))
     assert text == joined
     assert language in {clip.language for clip in order}

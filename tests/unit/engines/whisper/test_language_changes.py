@@ -1,4 +1,7 @@
-"""What becomes of a window whose language may change: on random weights, the change is made up."""
+"""What becomes of a window whose language may change.
+
+On random weights the change is made up; on real ones it is heard.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -17,8 +20,11 @@ from auricle.engines.whisper.openvino_engine import OpenVinoWhisper
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.window_places import CrossState
 from auricle.errors import EngineFailed
+from harness.speech import ASK_NOT, GERMAN, RESTAURANT, Clip
+from waveforms import read_waveform
 
 SLOTS = 3
+PAUSE = 9_600  # samples
 POLICY = DecodePolicy(beam_size=1, temperatures=(0.0,), min_mean_logprob=-20, max_tokens=20)
 FIRST_SIDE = SuspectedChange(6.0, (0.0, 6.0), "de")
 SECOND_SIDE = SuspectedChange(12.0, (12.0, 20.0), "en")
@@ -50,6 +56,13 @@ def make_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[SuspectedChange, bool]
     return change
 
 
+@pytest.fixture(scope="module")
+def real_engine(whisper_base: Path) -> Iterator[OpenVinoWhisper]:
+    engine = OpenVinoWhisper(whisper_base, DecodePolicy(beam_size=1), GraphOptions.fastest())
+    yield engine
+    engine.close()
+
+
 def noise(seed: int = 0, duration_s: float = 20.0) -> NDArray[np.float32]:
     random = np.random.default_rng(seed)
     return random.normal(0, 0.1, round(duration_s * 16_000)).astype(np.float32)
@@ -65,6 +78,20 @@ def decode(engine: OpenVinoWhisper, *waveforms: NDArray[np.float32]) -> list[Hyp
         if len(finals) == len(waveforms):
             return [finals[key] for key in sorted(finals)]
     raise AssertionError("the engine does not come to an end")
+
+
+def after_each_other(
+    engine: OpenVinoWhisper, first: Clip, second: Clip
+) -> tuple[Hypothesis, float]:
+    """What is heard of two clips in one window, and where their pause lies in it, in seconds."""
+    one, other = read_waveform(first.path), read_waveform(second.path)
+    both = np.concatenate([one, np.zeros(PAUSE, np.float32), other])
+    begins_s = (len(one) + PAUSE) / 16_000
+    speech = ((0.0, len(one) / 16_000), (begins_s, len(both) / 16_000))
+    engine.join(0, Utterance(both, speech), DecodeOptions())
+    while not (finals := [e for _, e in engine.step() if isinstance(e, Final)]):
+        pass
+    return finals[0].hypothesis, begins_s
 
 
 def said(hypothesis: Hypothesis) -> tuple[object, ...]:
@@ -144,6 +171,30 @@ def test_a_failure_while_listening_leaves_nothing_behind(
         engine.join(0, Utterance(noise()), DecodeOptions())
         events = [event for _ in range(20) for event in engine.step()]
     assert events == [(0, Failed("of no use"))]
+
+
+@pytest.mark.parametrize("clips", [(GERMAN, ASK_NOT), (ASK_NOT, GERMAN)], ids=["second", "first"])
+def test_the_shorter_side_is_heard_and_the_first_one_written(
+    clips: tuple[Clip, Clip], real_engine: OpenVinoWhisper
+) -> None:
+    heard, begins_s = after_each_other(real_engine, *clips)
+    assert heard.is_language_left
+    assert heard.language == clips[0].language
+    assert heard.end_s < begins_s
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_suspicion_is_dropped_where_both_sides_are_in_one_language(
+    is_first: bool, real_engine: OpenVinoWhisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (plain, begins_s) = after_each_other(real_engine, ASK_NOT, RESTAURANT)
+    at_s = begins_s - PAUSE / 16_000 / 2
+    alone = (0.0, at_s) if is_first else (at_s, begins_s + RESTAURANT.duration_s)
+    change = SuspectedChange(at_s, alone, "en")
+    monkeypatch.setattr(LanguageListener, "suspected_change", lambda *_: change)
+    heard, _ = after_each_other(real_engine, ASK_NOT, RESTAURANT)
+    assert not heard.is_language_left
+    assert said(heard) == said(plain)
 
 
 def test_stretches_are_asked_for_their_language_in_few_steps(
