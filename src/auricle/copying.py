@@ -8,6 +8,7 @@ still means it. Copies end with their server, and the server with its parent.
 import ctypes
 import gc
 import os
+import select
 import signal
 import socket
 import struct
@@ -41,11 +42,14 @@ def serve_forks(fd: int) -> ChildChannel:
     """
     control = socket.socket(fileno=fd)
     copies: set[int] = set()
-    signal.signal(signal.SIGCHLD, lambda *_: _reap(copies))
+    ends = _Ends()
     server_pid = os.getpid()
     gc.collect()
     gc.freeze()  # the collector would write to every object, and so copy its page
     while True:
+        if not ends.or_message(control):
+            _reap(copies)
+            continue
         message, fds, _, _ = socket.recv_fds(control, 16, maxfds=1)
         if not message:
             _end_all(copies)
@@ -57,7 +61,7 @@ def serve_forks(fd: int) -> ChildChannel:
                 os.close(channel_fd)
                 continue
             if pid == 0:
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                ends.close()
                 control.close()
                 die_with_parent(server_pid)
                 channel = ChildChannel.on_socket(channel_fd)
@@ -65,20 +69,44 @@ def serve_forks(fd: int) -> ChildChannel:
                 return channel
             copies.add(pid)
             os.close(channel_fd)
-            _reap(copies)  # it may have ended before it was known
         if not fds and PID.unpack(message)[0] in copies:
             os.kill(PID.unpack(message)[0], signal.SIGKILL)
 
 
+class _Ends:
+    """Waits for ends of children beside messages: a handler could interrupt anything, itself too."""
+
+    def __init__(self) -> None:
+        self._ended, self._written = socket.socketpair()
+        self._ended.setblocking(False)
+        self._written.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal that is ignored wakes nobody
+        signal.set_wakeup_fd(self._written.fileno(), warn_on_full_buffer=False)
+
+    def or_message(self, control: socket.socket) -> bool:
+        """Wait; whether there is a message, after all ends before it."""
+        ready, _, _ = select.select([self._ended, control], [], [])
+        if self._ended in ready:
+            self._ended.recv(4096)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Hear of no ends any more."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._ended.close()
+        self._written.close()
+
+
 def _reap(copies: set[int]) -> None:
-    """Take note of copies that have ended."""
+    """Let go of copies that have ended."""
     for pid in tuple(copies):
         if os.waitpid(pid, os.WNOHANG)[0] != 0:
             copies.discard(pid)
 
 
 def _end_all(copies: set[int]) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for pid in copies:
         os.kill(pid, signal.SIGKILL)
     for pid in copies:

@@ -87,6 +87,18 @@ async def test_a_killed_copy_ends_alone_and_leaves_no_zombie(serving: StartServe
     assert frame.header == {"still": "there"}
 
 
+async def test_copies_that_end_all_at_once_cost_the_server_nothing(serving: StartServer) -> None:
+    server = await serving("answers")
+    for _ in range(5):
+        copies = [await server.fork() for _ in range(30)]
+        for copy in copies:
+            os.kill(copy.pid, signal.SIGKILL)
+        for copy in copies:
+            await eventually(lambda: not Path(f"/proc/{copy.pid}").exists(), "it has been reaped")
+    last = await server.fork()
+    assert await last.receive() is not None
+
+
 async def test_copies_end_with_their_server(serving: StartServer) -> None:
     server = await serving("answers")
     copy = await server.fork()
