@@ -74,7 +74,7 @@ def serve_forks(fd: int) -> ChildChannel:
 
 
 class _Ends:
-    """Waits for ends of children beside messages: a handler could interrupt anything, itself too."""
+    """Ends of children, waited for beside messages: a handler would interrupt anything."""
 
     def __init__(self) -> None:
         self._ended, self._written = socket.socketpair()

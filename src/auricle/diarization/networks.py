@@ -4,46 +4,87 @@ Segmentation is pyannote's segmentation-3.0 (Plaquet and Bredin, 2023): who of u
 speakers is heard in a window of ten seconds. Embedding is 3D-Speaker's CAM++ (Wang et al.,
 2023): a stretch of one voice as a vector. Both and the projection are in `models/`, which says
 where they come from.
+
+onnxruntime runs them in float32; but where the processor multiplies tiles of bfloat16, OpenVINO
+takes voices so, in less than half the time (`docs/benchmarks.md`).
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
+import openvino as ov
 from numpy.typing import NDArray
 
 from auricle.audio.waveform import Waveform
 from auricle.diarization.embedding import MODELS, Embedding
 from auricle.diarization.filter_bank import FilterBank
+from auricle.processor import has_bf16_tiles
 
 PowersetScores = NDArray[np.float32]
 """Log-probabilities of the sets of at most two of three speakers, shape (n_frames, 7)."""
+
+VOICE_FRAMES = 300
+"""In tiles a shorter stretch of a voice is repeated to this many frames: for each length the
+kernels are made anew, which takes longer than what they compute."""
+
+_Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""A batch of one in, its result out."""
 
 
 class Networks:
     """Both networks, loaded. Stateless between calls; one thread computes."""
 
     def __init__(self, folder: Path = MODELS) -> None:
-        self._segmentation = _load(folder / "segmentation.onnx")
-        self._embedding = _load(folder / "campplus.onnx")
+        self._in_tiles = has_bf16_tiles()
+        self._segmentation = _with_onnxruntime(folder / "segmentation.onnx")
+        load = _with_openvino if self._in_tiles else _with_onnxruntime
+        self._embedding = load(folder / "campplus.onnx")
 
     def segment(self, waveform: Waveform) -> PowersetScores:
         """Scores of a window of up to ten seconds, longer than a frame."""
-        (scores,) = self._segmentation.run(None, {"x": waveform[None, None]})
-        window: PowersetScores = scores[0]
-        return window
+        scores: PowersetScores = self._segmentation(waveform[None, None])[0]
+        return scores
 
     def embed(self, features: FilterBank) -> Embedding:
         """The voice in these frames, at least a few; their mean is removed here."""
         centred = features - features.mean(axis=0)
-        (vectors,) = self._embedding.run(None, {"x": centred[None]})
-        embedding: Embedding = vectors[0]
+        if self._in_tiles and len(centred) < VOICE_FRAMES:
+            centred = np.resize(centred, (VOICE_FRAMES, centred.shape[1]))  # again and again
+        embedding: Embedding = self._embedding(centred[None])[0]
         return embedding
 
 
-def _load(path: Path) -> onnxruntime.InferenceSession:
+def _with_onnxruntime(path: Path) -> _Network:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def run(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = session.run(None, {"x": values})[0]
+        return result
+
+    return run
+
+
+def _with_openvino(path: Path) -> _Network:
+    properties: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": "bf16",
+        "INFERENCE_NUM_THREADS": 1,
+        "NUM_STREAMS": 0,  # in the caller's thread
+        "ENABLE_CPU_PINNING": False,
+        "CPU_RUNTIME_CACHE_CAPACITY": 0,  # all are of one length
+    }
+    request = ov.compile_model(path, "CPU", properties).create_infer_request()
+
+    def run(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        request.set_input_tensor(ov.Tensor(np.ascontiguousarray(values, np.float32)))
+        request.infer()
+        result: NDArray[np.float32] = request.get_output_tensor().data.copy()
+        return result
+
+    return run

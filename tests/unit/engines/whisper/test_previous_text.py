@@ -15,10 +15,10 @@ from auricle.engines.registry import ENGINES, EngineSpec
 from auricle.engines.whisper.ctranslate2_engine import CTranslate2Whisper
 from auricle.engines.whisper.decoding.previous_text import MAX_PREVIOUS_TOKENS, previous_tokens
 from auricle.engines.whisper.graphs.compiling import GraphOptions
-from auricle.engines.whisper.graphs.processor import has_int8_dot
 from auricle.engines.whisper.openvino_engine import OpenVinoWhisper
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.tokenizer import WhisperTokenizer
+from auricle.processor import has_int8_dot
 from auricle.settings import load
 from harness.media import decode
 from harness.speech import GERMAN, JFK, Clip

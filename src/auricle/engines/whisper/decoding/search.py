@@ -117,7 +117,8 @@ def common_prefix(texts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
 def log_sum_exp(logits: LogitRow) -> float:
     """The logarithm of the sum of the exponentials."""
     best = float(logits.max())
-    return best + float(np.log(np.exp(logits - best).sum()))
+    behind = logits - best
+    return best + float(np.log(np.exp(behind, out=behind).sum()))
 
 
 def looping_from(tokens: Sequence[int], eot: int) -> int | None:

@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from auricle.engines.whisper.graphs.processor import has_avx2, has_bf16, has_int8_dot
 from auricle.errors import EngineFailed
+from auricle.processor import (
+    has_avx2,
+    has_bf16,
+    has_bf16_tiles,
+    has_int8_dot,
+)
 
 ACTIVATION_GROUP = 64
 """Values of a linear layer's input that share a scale where they are rounded to int8."""
@@ -20,9 +25,10 @@ BYTE_LIMIT, SAFE_BYTE_LIMIT = 127, 63
 16 bits, which overflow silently beyond the second: 2 * 255 * 63 is within them."""
 
 KEPT_KERNELS = 10
-"""Compiled kernels that the decoder keeps; each number of rows and windows wants its own. 200 are
-2 % quicker on clips and take up to 100 MB more a worker. The encoder keeps none: hardly two
-windows are of one length, and each length left two megabytes behind (`docs/benchmarks.md`)."""
+"""Compiled kernels that a graph keeps. Those of the encoder are of use within one window: its heads
+and layers are alike, its length hardly comes again. In the decoder each number of rows and windows
+wants its own; 200 are 2 % quicker on clips and take up to 100 MB more a worker. Without any the
+plugin fuses no attention whose shapes are free (`docs/benchmarks.md`)."""
 
 
 class Arithmetic(StrEnum):
@@ -77,13 +83,14 @@ class GraphOptions:
         """The quickest choice this processor computes rightly.
 
         int8 weights save memory traffic in the decoder everywhere; the encoder is bound by
-        arithmetic, where they only pay together with int8 activations. Windows of bytes halve a
-        step of eight with VNNI; with AVX2 alone they shorten it.
+        arithmetic, where they only pay together with int8 activations, and not beside tiles of
+        bfloat16, which the plugin would first expand them for. Windows of bytes halve a step of
+        eight with VNNI; with AVX2 alone they shorten it.
         """
         return cls(
             encoder=Arithmetic.BF16 if has_bf16() else Arithmetic.F32,
             cache_type=CacheType.U8,
-            int8_encoder=has_int8_dot(),
+            int8_encoder=has_int8_dot() and not has_bf16_tiles(),
             int8_decoder=True,
             int8_activations=has_int8_dot(),
             int8_windows=has_int8_dot() or has_avx2(),
@@ -131,7 +138,6 @@ class GraphOptions:
         return self.alignment_properties() | {
             **_in_the_callers_thread(self.n_threads),
             "SNIPPETS_MODE": "DISABLE",
-            "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
         }
 
     def alignment_properties(self) -> dict[str, Any]:
@@ -142,7 +148,7 @@ class GraphOptions:
         """For the plugin."""
         return {
             **_in_the_callers_thread(self.n_encoder_threads),
-            "CPU_RUNTIME_CACHE_CAPACITY": 0,
+            "CPU_RUNTIME_CACHE_CAPACITY": KEPT_KERNELS,
             "ENABLE_CPU_PINNING": False,  # workers share the cores with others
             "INFERENCE_PRECISION_HINT": self.encoder.value,
             "KV_CACHE_PRECISION": self.cache_type.value,

@@ -36,6 +36,12 @@ def has_bf16() -> bool:
 
 
 @cache
+def has_bf16_tiles() -> bool:
+    """Whether products of whole tiles of bfloat16 (AMX) are instructions of this processor."""
+    return "amx_bf16" in _flags() and _is_allowed("AVX512_CORE_AMX")
+
+
+@cache
 def has_int8_dot() -> bool:
     """Whether sums of products of bytes are instructions (VNNI) of this processor."""
     flags = _flags()
