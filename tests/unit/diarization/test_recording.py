@@ -8,9 +8,12 @@ from auricle.diarization.turns import Speakers
 from harness.conversation import conversation, share_of
 
 
-@pytest.fixture(scope="module")
-def networks() -> Networks:
-    return Networks()
+@pytest.fixture(scope="module", params=[False, True], ids=["float32", "tiles"])
+def networks(request: pytest.FixtureRequest) -> Networks:
+    """As on processors without tiles of bfloat16 and with them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("auricle.diarization.networks.has_bf16_tiles", lambda: request.param)
+        return Networks()
 
 
 def found(speakers: Speakers) -> list[tuple[float, float, str]]:

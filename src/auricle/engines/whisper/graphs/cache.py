@@ -43,15 +43,13 @@ class GraphCache:
         stem = f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
         path = self._folder / f"{stem}.xml"
         try:
-            if _is_whole(path):
-                model = runtime().read_model(path)
-                describe_heads(model, n_heads)
-                return model
-            model = build()
-            _save(model, path)
+            if not _is_whole(path):
+                _save(build(), path)
+            model = runtime().read_model(path)  # mapped, not in memory as what was built is
         except (OSError, RuntimeError) as error:
             telemetry.log(logger, logging.WARNING, "graph_cache.unusable", error=str(error))
             return build()
+        describe_heads(model, n_heads)
         return model
 
 
