@@ -128,16 +128,12 @@ def compression_ratio(text: str) -> float:
 
 
 def is_loop(tokens: Sequence[int]) -> bool:
-    """Whether the tokens end in a loop (`loop_start`)."""
+    """Whether the tokens end in a run that repeats at least four times over eight tokens."""
     return loop_start(tokens) is not None
 
 
 def loop_start(tokens: Sequence[int], *, max_period: int = 24) -> int | None:
-    """Where the second round of a final loop begins, or None; what lies before it is kept.
-
-    A loop is a run that repeats at least four times over eight tokens, or the same few tokens in
-    whatever order.
-    """
+    """Where the second round of a final loop begins, or None; what lies before it is kept."""
     n = len(tokens)
     for period in range(1, min(max_period, n // 4) + 1):
         repeated = 0
@@ -145,24 +141,7 @@ def loop_start(tokens: Sequence[int], *, max_period: int = 24) -> int | None:
             repeated += 1
         if repeated >= max(3 * period, 8):
             return n - repeated
-    return shuffle_start(tokens)
-
-
-def shuffle_start(tokens: Sequence[int], *, n_last: int = 40, n_kinds: int = 8) -> int | None:
-    """Where a final run of `n_last` tokens, of at most `n_kinds`, has said each once, or None.
-
-    Of 40 tokens that were really said at least 14 differ (`docs/benchmarks.md`).
-    """
-    kinds = set(tokens[-n_last:])
-    if len(tokens) < n_last or len(kinds) > n_kinds:
-        return None
-    start = len(tokens) - n_last
-    while start > 0 and tokens[start - 1] in kinds:
-        start -= 1
-    while kinds:
-        kinds.discard(tokens[start])
-        start += 1
-    return start
+    return None
 
 
 def retelling_start(tokens: Sequence[int], *, n_same: int = 24) -> int | None:

@@ -1,7 +1,5 @@
 """When a decoding is believed."""
 
-import random
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,19 +26,6 @@ def test_a_loop_is_found_and_cut_to_one_round() -> None:
     assert tokens[: loop_start(tokens)] == [1, 2, 3, 7, 8]
 
 
-def test_a_few_tokens_in_whatever_order_are_a_loop_that_ends_when_each_was_said() -> None:
-    few = random.Random(0).choices(range(7, 12), k=60)
-    said = next(n for n in range(60) if len(set(few[:n])) == 5)
-    tokens = [1, 2, 3, *few]
-    assert not is_loop(tokens[:39])
-    assert is_loop(tokens)
-    assert tokens[: loop_start(tokens)] == tokens[: 3 + said]
-
-
-def test_the_poorest_forty_tokens_that_were_really_said_are_no_loop() -> None:
-    assert not is_loop([*range(14), *range(13), *range(13)])
-
-
 def test_anaphora_is_no_loop() -> None:
     tokens = [1, 2, 3, 4, 50, 1, 2, 3, 4, 60, 1, 2, 3, 4, 70, 1, 2, 3, 4, 80]
     assert not is_loop(tokens)
@@ -56,8 +41,7 @@ def test_what_is_cut_off_repeats_what_is_kept(tokens: list[int]) -> None:
     if start is not None:
         cut = len(tokens) - start
         assert cut >= 8
-        is_periodic = any(tokens[start:] == tokens[start - p : -p] for p in range(1, 25))
-        assert is_periodic or (len(tokens) >= 40 and set(tokens[start:]) <= set(tokens[:start]))
+        assert any(tokens[start:] == tokens[start - p : len(tokens) - p] for p in range(1, 25))
 
 
 def test_repetition_compresses() -> None:

@@ -28,13 +28,6 @@ LOBSTER = " it was here that lobster reached its highest perfection, and"
 TOLD_ONCE = DINNERS + DISHES + LOBSTER
 RETOLD = TOLD_ONCE + DINNERS + DISHES + LOBSTER + DINNERS + DINNERS + DISHES + DINNERS + " and"
 
-RUNAWAY = (
-    " Put this in a double boiler and let cook until thick, stirring constantly. Jeman Sengars a"
-    " Pan Preet A Pan Sengars A Pan Preet A Pan Sengars A Pan Sengars A Pan Preet A Pan Preet A Pan"
-    " Sengars A Pan Preet A Pan Preet A Pan Sengars A Pan Preet A Pan Sengars A Pan Preet A Pan"
-    " Sengars A Pan Preet A Pan Preet A Pan Sengars A Pan Preet A Pan Preet A Pan Preet Vita Preet"
-)
-
 
 class SaidBy:
     """A kernel's rows that all go on with one text, whatever the search would like to try."""
@@ -91,13 +84,6 @@ def decode(folder: Path, text: str, duration_s: float) -> str:
 
 def test_text_nobody_can_say_so_fast_ends_where_it_is_told_again(whisper_base: Path) -> None:
     assert decode(whisper_base, RETOLD, duration_s=10) == TOLD_ONCE
-
-
-@pytest.mark.parametrize("duration_s", [11, 29])
-def test_a_few_words_in_whatever_order_end_soon(whisper_base: Path, duration_s: float) -> None:
-    text = decode(whisper_base, RUNAWAY, duration_s)
-    assert RUNAWAY.startswith(text)
-    assert len(RUNAWAY[: RUNAWAY.index("a Pan")]) < len(text) < len(RUNAWAY) / 2
 
 
 def test_text_that_may_have_been_said_twice_stays(whisper_base: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from auricle.engines.whisper.policy import retelling_start, shuffle_start
+from auricle.engines.whisper.policy import retelling_start
 from auricle.engines.whisper.tokenizer import WhisperTokenizer
 from auricle.transcript.joining import separator
 
@@ -11,9 +11,6 @@ MAX_HELD_TOKENS = 4
 
 MAX_PERIOD = 24
 """Tokens of the longest round of a loop that is looked for."""
-
-SHUFFLED_TOKENS = 20
-"""Tokens that wait once so many have been only a few kinds: twenty more, and they are a loop."""
 
 _REPLACEMENT = "\ufffd"  # what an unfinished character decodes to
 
@@ -72,7 +69,6 @@ class TextStream:
         end = min(len(tokens), *steady)
         if end > self._n_taken:  # else nothing is sent, and the longer search is saved
             end = min(end, *(retelling_start(text) or end for text in texts))
-            end = min(end, *(shuffle_start(text, n_last=SHUFFLED_TOKENS) or end for text in texts))
         text = ""
         while self._n_taken < end:
             text += self._push(tokens[self._n_taken])
