@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def test_graphs_from_disk_compute_the_same(weights: WhisperWeights, tmp_path: Pa
     np.testing.assert_array_equal(fresh, expected)
     np.testing.assert_array_equal(again, expected)
     assert times == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mapped files are asked of Linux")
+def test_a_first_start_maps_its_graphs_as_later_ones_do(
+    weights: WhisperWeights, tmp_path: Path
+) -> None:
+    kernel = Kernel(weights, GraphOptions.fastest(), LIMITS, tmp_path)
+    kernel.encode(np.zeros((80, 100), np.float32))
+    mapped = Path("/proc/self/maps").read_text("utf-8")
+    assert any(f"{path}" in mapped for path in tmp_path.glob("encoder*.bin"))
 
 
 @pytest.mark.parametrize("suffix", [".xml", ".bin", ".sha256"])
