@@ -2,18 +2,23 @@ import numpy as np
 import pytest
 
 from auricle.diarization.clustering import Projection
-from auricle.diarization.networks import Networks
+from auricle.diarization.filter_bank import N_BINS, filter_bank
+from auricle.diarization.networks import VOICE_FRAMES, Networks
 from auricle.diarization.recording import diarize
 from auricle.diarization.turns import Speakers
-from harness.conversation import conversation, share_of
+from harness.conversation import conversation, share_of, voices
+
+
+def networks_of(*, in_tiles: bool) -> Networks:
+    """As on a processor with tiles of bfloat16, or without."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("auricle.diarization.networks.has_bf16_tiles", lambda: in_tiles)
+        return Networks()
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["float32", "tiles"])
 def networks(request: pytest.FixtureRequest) -> Networks:
-    """As on processors without tiles of bfloat16 and with them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("auricle.diarization.networks.has_bf16_tiles", lambda: request.param)
-        return Networks()
+    return networks_of(in_tiles=request.param)
 
 
 def found(speakers: Speakers) -> list[tuple[float, float, str]]:
@@ -35,3 +40,12 @@ def test_two_voices_are_told_apart_however_they_arrive(networks: Networks) -> No
 def test_silence_has_no_speakers(networks: Networks, n_samples: int) -> None:
     silence = np.zeros(n_samples, np.float32)
     assert diarize([silence], networks, Projection.load()).turns == ()
+
+
+@pytest.mark.parametrize("n_frames", [40, 120, 299, 300])
+def test_a_voice_in_tiles_is_that_of_its_frames_again_and_again(n_frames: int) -> None:
+    features = filter_bank(voices()[0])[50 : 50 + n_frames]
+    exact = networks_of(in_tiles=False).embed(np.resize(features, (VOICE_FRAMES, N_BINS)))
+    voice = networks_of(in_tiles=True).embed(features)
+    alike = voice @ exact / (np.linalg.norm(voice) * np.linalg.norm(exact))
+    assert alike > 0.99

@@ -10,12 +10,7 @@ import numpy as np
 import openvino as ov
 
 from auricle.errors import EngineFailed
-from auricle.processor import (
-    has_avx2,
-    has_bf16,
-    has_bf16_tiles,
-    has_int8_dot,
-)
+from auricle.processor import has_avx2, has_bf16, has_bf16_tiles, has_int8_dot
 
 ACTIVATION_GROUP = 64
 """Values of a linear layer's input that share a scale where they are rounded to int8."""
