@@ -6,7 +6,7 @@ WORKDIR /app
 COPY requirements.lock ./
 RUN pip install --no-cache-dir -r requirements.lock
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src src
 # The lock has hashes, so it cannot hold the project itself, nor what builds it.
 RUN pip install --no-cache-dir --no-deps . && useradd --create-home auricle

@@ -6,9 +6,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .PHONY: check run setup dev sdks voxtral-setup web test test-voxtral test-long fuzz bench bench-setup sbom audit format docs lock clean
 
+PYTHON_CODE := src tests bench tools hatch_build.py
+
 check: dev ## format, lint, types, import contract (the default)
-	$(BIN)/ruff format --check src tests bench tools
-	$(BIN)/ruff check src tests bench tools
+	$(BIN)/ruff format --check $(PYTHON_CODE)
+	$(BIN)/ruff check $(PYTHON_CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -18,7 +20,9 @@ run: setup ## set up and serve on 127.0.0.1:8000 with the embedded model
 setup: $(VENV)/.installed ## the virtual environment, the command `auricle` and the weights
 	$(BIN)/auricle models pull
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+NATIVE := hatch_build.py $(wildcard src/auricle/engines/whisper/native/*.[ch])
+
+$(VENV)/.installed: requirements.lock pyproject.toml $(NATIVE)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Auricle needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -r requirements.lock
@@ -115,8 +119,8 @@ audit: .venvs/supply/.installed ## known vulnerabilities in what requirements.lo
 		|| { echo "make audit: not passed: a package is vulnerable, or could not be looked up (see above)"; exit 1; }
 
 format:
-	$(BIN)/ruff format src tests bench tools
-	$(BIN)/ruff check --fix src tests bench tools
+	$(BIN)/ruff format $(PYTHON_CODE)
+	$(BIN)/ruff check --fix $(PYTHON_CODE)
 	@if test -d web/node_modules; then npm --prefix web run format; fi
 
 docs: dev ## regenerate docs/settings.md

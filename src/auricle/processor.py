@@ -44,10 +44,13 @@ def has_bf16_tiles() -> bool:
 @cache
 def has_int8_dot() -> bool:
     """Whether sums of products of bytes are instructions (VNNI) of this processor."""
-    flags = _flags()
-    return ("avx512_vnni" in flags and _is_allowed("AVX512_CORE_VNNI")) or (
-        "avx_vnni" in flags and _is_allowed("AVX2_VNNI")
-    )
+    return has_wide_int8_dot() or ("avx_vnni" in _flags() and _is_allowed("AVX2_VNNI"))
+
+
+@cache
+def has_wide_int8_dot() -> bool:
+    """The same of 512 bits."""
+    return "avx512_vnni" in _flags() and _is_allowed("AVX512_CORE_VNNI")
 
 
 @cache

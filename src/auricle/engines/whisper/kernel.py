@@ -10,8 +10,8 @@ Rows join and leave at any step and share nothing but the weights: a row's logit
 would have alone (`self_check`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,17 +21,17 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from auricle.audio.log_mel import LogMel
+from auricle.engines.whisper.decoder_step import DecoderStep, Logits, NewTokens
 from auricle.engines.whisper.graphs.cache import GraphCache
-from auricle.engines.whisper.graphs.checkpoint import compiled_decoder, compiled_stages
+from auricle.engines.whisper.graphs.checkpoint import compiled_stages
 from auricle.engines.whisper.graphs.compiling import CompiledGraph, GraphOptions, runtime
+from auricle.engines.whisper.graphs.graph_decoder import GraphDecoder
 from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE
+from auricle.engines.whisper.native.native_decoder import NativeDecoder
 from auricle.engines.whisper.pages import PagePool, n_pages_of
 from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
 from auricle.engines.whisper.window_places import PARTS, CrossState, WindowPlaces
 from auricle.errors import EngineFailed
-
-Logits = NDArray[np.float32]
-"""Raw scores, shape (n_rows, n_vocab)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,49 +91,31 @@ class Kernel:
         self.dims = weights.dims
         graphs = GraphCache(cache_folder, weights.fingerprint)
         self._cross_type = cross_type = options.cross_type
-        self._pairs_lone_tokens = options.pairs_lone_tokens
+        self._places = WindowPlaces(limits.n_windows, self.dims, cross_type)
+        self._n_pages = limits.n_rows * n_pages_of(limits.max_tokens)
+        self._pages = PagePool(self._n_pages)
         runtime()  # before two threads ask for it
         beside = ThreadPoolExecutor(1)
-        self._compiling = beside.submit(
-            compiled_decoder, weights, options, graphs, limits.n_windows
+        self._compiling: Future[DecoderStep] = beside.submit(
+            self._make_decoder, weights, options, graphs
         )
         beside.shutdown(wait=False)  # the thread ends with what it has been given
         self._stages = compiled_stages(weights, options, graphs)
         self._embedding = weights.stored("decoder.embedding")
         self._positions = weights.array("decoder.positions")
-        self._places = WindowPlaces(limits.n_windows, self.dims, cross_type)
-        self._n_pages = limits.n_rows * n_pages_of(limits.max_tokens)
-        self._pages = PagePool(self._n_pages)
-        self._n_of_window = np.zeros(limits.n_windows, np.int32)
         self._rows: dict[int, _Row] = {}
         self._next_row = 0
 
-    @cached_property
-    def _decoder(self) -> CompiledGraph:
-        """Bound to places without windows."""
-        decoder = self._compiling.result()
-        for name in self._window_inputs(range(len(self._n_of_window))):
-            decoder.bind(name, self._places.no_tensor())
-        return decoder
+    def _make_decoder(
+        self, weights: WhisperWeights, options: GraphOptions, graphs: GraphCache
+    ) -> DecoderStep:
+        if options.native_decoder:
+            return NativeDecoder(weights, self._places, self._n_pages)
+        return GraphDecoder(weights, options, graphs, self._places, self._n_pages)
 
     @cached_property
-    def _caches(self) -> list[NDArray[np.generic]]:
-        """Pages of every layer's own keys and values, bound to the decoder."""
-        caches = []
-        for i in range(self.dims.n_decoder_layers):
-            for part in PARTS:
-                tensor = self._decoder.allocate(f"self_{i}_{part}", self._n_pages)
-                self._decoder.bind(f"self_{i}_{part}", tensor)
-                caches.append(tensor.data)
-        return caches
-
-    def _window_inputs(self, places: Iterable[int]) -> list[str]:
-        return [
-            f"window_{place}_{name}_{layer}"
-            for place in places
-            for layer in range(self.dims.n_decoder_layers)
-            for name in PARTS
-        ]
+    def _decoder(self) -> DecoderStep:
+        return self._compiling.result()
 
     # windows
 
@@ -184,7 +166,7 @@ class Kernel:
     def _run_last(self, stage: CompiledGraph, state: CrossState) -> None:
         """The last stage writes into the window's place."""
         names = [f"{name}_{i}" for i in range(self.dims.n_decoder_layers) for name in PARTS]
-        for name, tensor in zip(names, self._tensors(state), strict=True):
+        for name, tensor in zip(names, self._places.tensors(state), strict=True):
             stage.bind(name, tensor)
         stage.run()
         if self._cross_type == ov.Type.i8:
@@ -204,24 +186,13 @@ class Kernel:
         """A stretch of an encoded window, to be looked at alone; let it go with `release`."""
         return self._places.copy(state, first, n_positions)
 
-    def _bind(self, state: CrossState) -> None:
-        """Show the decoder where a window lies."""
-        state.is_bound = True
-        tensors = self._tensors(state)
-        for name, tensor in zip(self._window_inputs([state.place]), tensors, strict=True):
-            self._decoder.bind(name, tensor)
-
     def release(self, state: CrossState) -> None:
         """Let go of a window; its place is free once no row uses it either."""
         self._places.release(state)
 
     def cross_attention(self, state: CrossState, layer: int) -> tuple[ov.Tensor, ov.Tensor]:
         """Keys and values of a layer for an encoded window, each (n_heads, n, HEAD_SIZE)."""
-        keys, values = (
-            self._places.tensor(state.place, layer, part, state.n_positions)
-            for part in range(len(PARTS))
-        )
-        return keys, values
+        return self._places.tensor(state, layer, 0), self._places.tensor(state, layer, 1)
 
     def scales(self, state: CrossState) -> NDArray[np.float32]:
         """Of a window of bytes: what its keys and values are to be multiplied by.
@@ -231,11 +202,6 @@ class Kernel:
         scales: NDArray[np.float32] = self._places.scales[state.place]
         return scales
 
-    def _tensors(self, state: CrossState) -> list[ov.Tensor]:
-        """All keys and values of a window, by layer and in the order of PARTS."""
-        layers = range(self.dims.n_decoder_layers)
-        return [tensor for layer in layers for tensor in self.cross_attention(state, layer)]
-
     # rows
 
     def embed(self, tokens: Sequence[int], positions: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -244,8 +210,9 @@ class Kernel:
 
     def join(self, state: CrossState) -> int:
         """A new, empty row over a window; returns its number."""
-        if not state.is_bound:
-            self._bind(state)
+        if not state.is_shown:
+            self._decoder.show(state)
+            state.is_shown = True
         state.holders += 1
         self._rows[self._next_row] = _Row(state)
         self._next_row += 1
@@ -269,7 +236,7 @@ class Kernel:
         if len(source.pages) > n_shared:
             (page,) = self._pages.take(1)
             target.pages.append(page)
-            for cache in self._caches:
+            for cache in self._decoder.caches:
                 cache[page] = cache[source.pages[n_shared]]
         return copy
 
@@ -296,44 +263,12 @@ class Kernel:
         assert all(given)
         for row, tokens in zip(rows, given, strict=True):
             self._grow(row, len(tokens))
-        self._set_inputs(*self._paired(rows, given))
-        self._decoder.run()
+        logits = self._decoder.run(self._new_tokens(rows, given))
         for row, tokens in zip(rows, given, strict=True):
             row.n_tokens += len(tokens)
-        return self._logits(len(rows))
+        return self._checked(logits, len(rows))
 
-    def _set_lookers(self, places: NDArray[np.int64]) -> None:
-        """Which token looks at which place.
-
-        A token that looks at its window alone is computed by other kernels than several that look
-        at the same. In float32 it does so twice, to be the same whoever else looks, to the last
-        bit: that bit may decide where an int8 input is rounded to.
-        """
-        n_of_window = np.bincount(places, minlength=len(self._n_of_window))
-        if self._cross_type == ov.Type.i8:
-            scales = self._places.scales[places].swapaxes(0, 1)
-            self._decoder.set("scales", scales.reshape(-1, self.dims.d_model))
-        else:
-            times = 1 + (n_of_window[places] == 1)
-            n_of_window[n_of_window == 1] = 2
-            self._decoder.set("looking", np.repeat(np.arange(len(places)), times))
-            self._decoder.set("seen", np.cumsum(times) - times)
-        self._n_of_window[:] = n_of_window
-        self._decoder.set("n_of_window", self._n_of_window)
-
-    def _paired(
-        self, rows: list[_Row], given: list[Sequence[int]]
-    ) -> tuple[list[_Row], list[Sequence[int]]]:
-        """A lone token twice: a row of a matrix has the same result whoever else is in it.
-
-        Both write the same to the row's pages.
-        """
-        is_alone = len(rows) == len(given[0]) == 1
-        times = 2 if is_alone and self._pairs_lone_tokens else 1
-        return times * rows, times * given
-
-    def _logits(self, n_rows: int) -> Logits:
-        logits: Logits = self._decoder.output("logits")[:n_rows]
+    def _checked(self, logits: Logits, n_rows: int) -> Logits:
         if logits.shape != (n_rows, self.dims.n_vocab):
             msg = f"the decoder gave logits of shape {logits.shape} for {n_rows} rows"
             raise EngineFailed(msg)
@@ -349,32 +284,25 @@ class Kernel:
         if missing <= 0:
             return
         pages = self._pages.take(missing)
-        for cache in self._caches:
+        for cache in self._decoder.caches:
             cache[pages] = 0
         row.pages += pages
 
-    def _set_inputs(self, rows: list[_Row], given: Sequence[Sequence[int]]) -> None:
+    def _new_tokens(self, rows: list[_Row], given: Sequence[Sequence[int]]) -> NewTokens:
         """Tokens in the order of their windows; `wanted` brings the rows back into ours."""
         order = sorted(range(len(rows)), key=lambda i: rows[i].state.place)
         lengths = np.array([len(given[i]) for i in order])
         ends = np.cumsum(lengths)
-        starts = ends - lengths
         past = np.array([rows[i].n_tokens for i in order])
         tokens = [token for i in order for token in given[i]]
-        positions = np.repeat(past - starts, lengths) + np.arange(len(tokens))
-        self._decoder.set("embedded", self.embed(tokens, positions))
-        self._set_lookers(np.repeat([rows[i].state.place for i in order], lengths))
+        positions = np.repeat(past - ends + lengths, lengths) + np.arange(len(tokens))
         wanted = np.empty(len(rows), np.int64)
         wanted[order] = ends - 1
-        if self._pairs_lone_tokens and len(wanted) == 1:
-            wanted = wanted.repeat(2)
-        self._decoder.set("wanted", wanted)
-        pages = [rows[i].pages[: n_pages_of(rows[i].n_tokens + len(given[i]))] for i in order]
-        for part, values in {
-            "past": past,
-            "begins": [0, *ends],
-            "pages": np.concatenate(pages),
-            "page_begins": np.cumsum([0, *map(len, pages)]),
-            "longest": (past + lengths).max(),
-        }.items():
-            self._decoder.set(f"self_{part}", np.asarray(values, np.int32))
+        return NewTokens(
+            embedded=self.embed(tokens, positions),
+            places=np.array([rows[i].state.place for i in order]),
+            past=past,
+            lengths=lengths,
+            pages=[rows[i].pages[: n_pages_of(rows[i].n_tokens + len(given[i]))] for i in order],
+            wanted=wanted,
+        )

@@ -7,7 +7,8 @@ a fraction of a second and catches all three.
 
 import numpy as np
 
-from auricle.engines.whisper.kernel import Kernel, Logits
+from auricle.engines.whisper.decoder_step import Logits
+from auricle.engines.whisper.kernel import Kernel
 from auricle.engines.whisper.window_places import CrossState
 from auricle.errors import EngineFailed
 

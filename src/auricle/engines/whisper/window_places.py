@@ -25,13 +25,13 @@ class CrossState:
     """An encoded window and the place it lies in.
 
     The place is free again with the last holder: the caller's own hold ends with
-    `Kernel.release`. `is_bound` says whether the decoder knows where it lies.
+    `Kernel.release`. `is_shown` says whether the decoder knows where it lies.
     """
 
     place: int
     n_positions: int
     holders: int = 1
-    is_bound: bool = False
+    is_shown: bool = False
 
 
 class WindowPlaces:
@@ -49,6 +49,11 @@ class WindowPlaces:
         """Of windows of bytes: of each place, layer, part and channel."""
         self._nothing = np.zeros(dims.d_model, kind)
         self._free = list(range(n_places))
+
+    @property
+    def n_places(self) -> int:
+        """All places."""
+        return len(self._memory)
 
     @property
     def n_free(self) -> int:
@@ -89,10 +94,19 @@ class WindowPlaces:
         if not state.holders:
             self._free.append(state.place)
 
-    def tensor(self, place: int, layer: int, part: int, n_positions: int) -> ov.Tensor:
+    def tensor(self, state: CrossState, layer: int, part: int) -> ov.Tensor:
         """The memory of a layer's keys (part 0) or values (1), (n_heads, n, HEAD_SIZE)."""
-        values = self._values(place, layer, part, n_positions)
-        return self._tensor(values, n_positions)
+        n_positions = state.n_positions
+        return self._tensor(self._values(state.place, layer, part, n_positions), n_positions)
+
+    def tensors(self, state: CrossState) -> list[ov.Tensor]:
+        """All keys and values of a window, by layer and in the order of PARTS."""
+        layers, parts = range(self._dims.n_decoder_layers), range(len(PARTS))
+        return [self.tensor(state, layer, part) for layer in layers for part in parts]
+
+    def address(self, state: CrossState, layer: int, part: int) -> int:
+        """Where those of a window lie."""
+        return self._values(state.place, layer, part, state.n_positions).ctypes.data
 
     def no_tensor(self) -> ov.Tensor:
         """Zeros at one position, for places that have no window yet."""

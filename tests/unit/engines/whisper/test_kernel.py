@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from auricle.engines.whisper.graphs.compiling import CacheType, GraphOptions
+from auricle.engines.whisper.graphs.graph_decoder import GraphDecoder
 from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.stored_array import StoredArray, StoredPart
 from auricle.engines.whisper.weights import WhisperWeights
@@ -286,9 +287,11 @@ def test_fault_inside_the_runtime_is_raised_not_lost(kernel: Kernel) -> None:
     state = kernel.encode(log_mel("multilingual", 64))
     row = kernel.join(state)
     kernel.step({row: [1]})
-    kernel._decoder.set("self_begins", np.array([0, 1, 2, 3], np.int32))
+    decoder = kernel._decoder
+    assert isinstance(decoder, GraphDecoder)
+    decoder._graph.set("self_begins", np.array([0, 1, 2, 3], np.int32))
     with pytest.raises(EngineFailed, match="whisper_decoder"):
-        kernel._decoder.run()
+        decoder._graph.run()
     kernel.leave(row)
     kernel.release(state)
 
@@ -320,6 +323,7 @@ ISA_CHECK = """
 import sys
 from pathlib import Path
 from auricle.engines.whisper.graphs.compiling import GraphOptions
+from auricle.engines.whisper.graphs.graph_decoder import GraphDecoder
 from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.self_check import self_check
 from auricle.engines.whisper.weights import load_weights

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from auricle.engines.whisper.decoder_step import Logits
 from auricle.engines.whisper.graphs.compiling import GraphOptions
-from auricle.engines.whisper.kernel import Kernel, KernelLimits, Logits
+from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.self_check import self_check
 from auricle.engines.whisper.weights import load_weights
 from auricle.errors import EngineFailed

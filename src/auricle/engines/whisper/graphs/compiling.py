@@ -9,8 +9,15 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from auricle.engines.whisper.native.library import library
 from auricle.errors import EngineFailed
-from auricle.processor import has_avx2, has_bf16, has_bf16_tiles, has_int8_dot
+from auricle.processor import (
+    has_avx2,
+    has_bf16,
+    has_bf16_tiles,
+    has_int8_dot,
+    has_wide_int8_dot,
+)
 
 ACTIVATION_GROUP = 64
 """Values of a linear layer's input that share a scale where they are rounded to int8."""
@@ -61,6 +68,8 @@ class GraphOptions:
     each ACTIVATION_GROUP values, `int8_windows` whether the keys and values of windows and what
     they are multiplied with are. Those products are exact, so their results do not depend on
     how many rows there are: without VNNI only if no key or value is beyond `window_limit`.
+    `native_decoder` has the decoder computed by the compiled library instead of a graph; all of
+    its own are bytes then.
     """
 
     encoder: Arithmetic
@@ -70,6 +79,7 @@ class GraphOptions:
     int8_activations: bool = False
     int8_windows: bool = False
     window_limit: int = SAFE_BYTE_LIMIT
+    native_decoder: bool = False
     n_threads: int = 1
     n_encoder_threads: int = 1
 
@@ -90,6 +100,7 @@ class GraphOptions:
             int8_activations=has_int8_dot(),
             int8_windows=has_int8_dot() or has_avx2(),
             window_limit=BYTE_LIMIT if has_int8_dot() else SAFE_BYTE_LIMIT,
+            native_decoder=has_wide_int8_dot() and n_threads == 1 and library() is not None,
             n_threads=n_threads,
             n_encoder_threads=n_encoder_threads,
         )

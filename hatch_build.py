@@ -1,0 +1,43 @@
+"""Compiles the decoder's step while the package is built or installed.
+
+With Zig's C compiler, which comes as a package: nothing needs to be on the machine, and everyone
+has the same code. It is for Linux on x86-64; elsewhere the package does without it.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+FOLDER = Path("src/auricle/engines/whisper/native")
+SOURCE, LIBRARY = "decoder.c", "decoder.so"
+COMPILER = (sys.executable, "-m", "ziglang", "cc")
+TARGET = "x86_64-linux-gnu.2.17"
+"""The oldest C library it runs with, as the wheel's tag says."""
+TAG = "py3-none-manylinux_2_17_x86_64"
+OPTIONS = (
+    *("-target", TARGET, "-mcpu=x86_64_v4+avx512vnni"),
+    *("-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-s"),
+)
+
+
+class DecoderHook(BuildHookInterface[Any]):
+    """See the module."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile into the source tree, from where an editable installation uses it."""
+        if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+            return
+        folder = Path(self.root) / FOLDER
+        with TemporaryDirectory() as cache:
+            caches = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache)
+            files = ["-o", str(folder / LIBRARY), str(folder / SOURCE)]
+            subprocess.run([*COMPILER, *OPTIONS, *files], env={**os.environ, **caches}, check=True)  # noqa: S603
+        build_data["artifacts"].append(str(FOLDER / LIBRARY))
+        build_data["pure_python"] = False
+        build_data["tag"] = TAG

@@ -1,0 +1,97 @@
+"""The compiled library: its structures as in `decoder.c`, and where it is."""
+
+import ctypes
+from ctypes import POINTER, Structure, c_int32, c_void_p
+from functools import cache
+from pathlib import Path
+
+FILE = Path(__file__).with_name("decoder.so")
+"""Compiled when the package is installed (`hatch_build.py`)."""
+
+MOST_POSITIONS = 1536
+"""Of a window or a text, MOST_SEEN in `attention.h`."""
+
+
+class Norm(Structure):
+    """Weight and bias, each (d_model,) of float32."""
+
+    _fields_ = (("weight", c_void_p), ("bias", c_void_p))
+
+
+class Linear(Structure):
+    """A layer of bytes, see `linear.h`."""
+
+    _fields_ = (
+        ("weights", c_void_p),
+        ("scales", c_void_p),
+        ("bias", c_void_p),
+        ("n_in", c_int32),
+        ("n_out", c_int32),
+    )
+
+
+class Layer(Structure):
+    """One layer of the decoder."""
+
+    _fields_ = (
+        *((name, Norm) for name in ("self_norm", "cross_norm", "feed_norm")),
+        *((name, Linear) for name in ("self_qkv", "self_out", "cross_query", "cross_out")),
+        *((name, Linear) for name in ("feed_up", "feed_down")),
+    )
+
+
+class Model(Structure):
+    """All weights of the decoder but the embedding."""
+
+    _fields_ = (
+        ("d_model", c_int32),
+        ("n_layers", c_int32),
+        ("layers", POINTER(Layer)),
+        ("norm", Norm),
+        ("projection", Linear),
+    )
+
+
+class Window(Structure):
+    """An encoded window, and how many of the step's tokens look at it."""
+
+    _fields_ = (
+        ("keys", POINTER(c_void_p)),
+        ("values", POINTER(c_void_p)),
+        ("scales", c_void_p),
+        ("n_positions", c_int32),
+        ("n_tokens", c_int32),
+    )
+
+
+class Batch(Structure):
+    """What a step is given."""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("n_tokens", "n_windows", "n_wanted")),
+        ("windows", POINTER(Window)),
+        *((name, c_void_p) for name in ("positions", "pages", "first_page", "wanted")),
+        ("caches", POINTER(c_void_p)),
+    )
+
+
+class Scratch(Structure):
+    """What a step works in; `hidden` holds its input, too."""
+
+    _fields_ = tuple(
+        (name, c_void_p)
+        for name in ("hidden", "normal", "wide", "mixed", "levels", "steps", "offsets")
+    )
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The library, or nothing where it was not compiled: on ARM, or beside Linux."""
+    try:
+        loaded = ctypes.CDLL(str(FILE))
+    except OSError:
+        return None
+    step = loaded.auricle_decoder_step
+    step.argtypes = [POINTER(Model), POINTER(Batch), POINTER(Scratch), c_void_p]
+    step.restype = None
+    return loaded

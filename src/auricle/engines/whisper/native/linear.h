@@ -1,0 +1,99 @@
+/* Linear layers of bytes. Weights have a scale for each output; inputs are rounded too, with a
+   scale for GROUP of them, so products are sums of integers: a row's do not depend on the others. */
+#pragma once
+
+#include "vectors.h"
+
+enum {
+    GROUP = 64,  /* inputs that share a scale */
+    STRIPE = 64, /* outputs computed together */
+    TILE = 3,    /* rows computed together: as many as there are registers for */
+};
+
+typedef struct {
+    const uint8_t *weights; /* 128 more than each: [n_out / STRIPE][n_in / 4][STRIPE][4] */
+    const float *scales;    /* (n_out) */
+    const float *bias;      /* (n_out) */
+    int32_t n_in, n_out;    /* multiples of GROUP and of STRIPE */
+} Linear;
+
+/* Rows of inputs as bytes: (n_rows, n_in), their scales and -128 times their sums by group. */
+typedef struct {
+    int8_t *levels;
+    float *steps;
+    int32_t *offsets;
+} Rounded;
+
+static void round_group(const float *x, int8_t *levels, float *step, int32_t *offset) {
+    Floats most = all(1e-20f);
+    for (int i = 0; i < GROUP; i += LANES) most = _mm512_max_ps(most, _mm512_abs_ps(load(x + i)));
+    const float greatest = _mm512_reduce_max_ps(most);
+    const Floats times = all(127.0f / greatest);
+    Bytes sum = _mm512_setzero_si512();
+    for (int i = 0; i < GROUP; i += LANES) {
+        const Bytes level = _mm512_cvtps_epi32(_mm512_mul_ps(load(x + i), times));
+        sum = _mm512_add_epi32(sum, level);
+        _mm_storeu_si128((__m128i *)(levels + i), _mm512_cvtsepi32_epi8(level));
+    }
+    *step = greatest / 127.0f;
+    *offset = -128 * _mm512_reduce_add_epi32(sum);
+}
+
+static void round_rows(const float *x, int n_rows, int n_in, Rounded to) {
+    const int n_groups = n_rows * n_in / GROUP;
+    for (int i = 0; i < n_groups; i++)
+        round_group(x + (size_t)i * GROUP, to.levels + (size_t)i * GROUP, to.steps + i, to.offsets + i);
+}
+
+/* One stripe of outputs for n <= TILE rows. Inlined with n known, so all sums stay in registers. */
+__attribute__((always_inline)) static inline void stripe_of(
+    const Linear *layer, int stripe, Rounded x, int n, float *out, size_t out_stride) {
+    enum { PARTS = STRIPE / LANES };
+    const int n_in = layer->n_in, n_groups = n_in / GROUP;
+    const uint8_t *weights = layer->weights + (size_t)stripe * STRIPE * n_in;
+    Floats sums[TILE][PARTS];
+    for (int row = 0; row < n; row++)
+        for (int part = 0; part < PARTS; part++) sums[row][part] = all(0.0f);
+    for (int group = 0; group < n_groups; group++) {
+        Bytes products[TILE][PARTS];
+        for (int row = 0; row < n; row++)
+            for (int part = 0; part < PARTS; part++)
+                products[row][part] = _mm512_set1_epi32(x.offsets[row * n_groups + group]);
+        for (int i = 0; i < GROUP / 4; i++) {
+            Bytes four[PARTS];
+            for (int part = 0; part < PARTS; part++) four[part] = _mm512_loadu_si512(weights + 64 * part);
+            weights += 4 * STRIPE;
+            for (int row = 0; row < n; row++) {
+                const int8_t *levels = x.levels + (size_t)row * n_in + group * GROUP + 4 * i;
+                const Bytes level = _mm512_set1_epi32(*(const int32_t *)levels);
+                for (int part = 0; part < PARTS; part++)
+                    products[row][part] = _mm512_dpbusd_epi32(products[row][part], four[part], level);
+            }
+        }
+        for (int row = 0; row < n; row++)
+            for (int part = 0; part < PARTS; part++)
+                sums[row][part] = _mm512_fmadd_ps(
+                    _mm512_cvtepi32_ps(products[row][part]), all(x.steps[row * n_groups + group]), sums[row][part]);
+    }
+    for (int row = 0; row < n; row++)
+        for (int part = 0; part < PARTS; part++) {
+            const int at = stripe * STRIPE + part * LANES;
+            store(out + row * out_stride + at,
+                  _mm512_fmadd_ps(sums[row][part], load(layer->scales + at), load(layer->bias + at)));
+        }
+}
+
+/* n_rows of rounded inputs to (n_rows, n_out). Each stripe of weights is read from memory once. */
+static void linear(const Linear *layer, Rounded x, int n_rows, float *out) {
+    const int n_in = layer->n_in, n_groups = n_in / GROUP;
+    for (int stripe = 0; stripe < layer->n_out / STRIPE; stripe++)
+        for (int row = 0; row < n_rows; row += TILE) {
+            const Rounded tile = {x.levels + (size_t)row * n_in, x.steps + row * n_groups, x.offsets + row * n_groups};
+            float *to = out + (size_t)row * layer->n_out;
+            switch (n_rows - row) {
+            case 1: stripe_of(layer, stripe, tile, 1, to, layer->n_out); break;
+            case 2: stripe_of(layer, stripe, tile, 2, to, layer->n_out); break;
+            default: stripe_of(layer, stripe, tile, TILE, to, layer->n_out);
+            }
+        }
+}

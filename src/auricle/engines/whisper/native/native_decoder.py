@@ -1,0 +1,115 @@
+"""The decoder by the compiled library: no graph between its sums.
+
+What it computes is what the graph does with int8 weights, inputs and windows; a text's own keys
+and values are float16. All products are sums of integers or of one row alone, in one order, so a
+row has the same logits, to the last bit, whoever else is in the step.
+"""
+
+from ctypes import byref, c_void_p
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auricle.engines.whisper.decoder_step import Logits, NewTokens
+from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE
+from auricle.engines.whisper.native.library import (
+    MOST_POSITIONS,
+    Batch,
+    Scratch,
+    Window,
+    library,
+)
+from auricle.engines.whisper.native.packing import PackedDecoder
+from auricle.engines.whisper.weights import WhisperWeights
+from auricle.engines.whisper.window_places import PARTS, CrossState, WindowPlaces
+from auricle.errors import EngineFailed
+
+_GROUP = 64
+"""Inputs that share a scale, as in `linear.h`."""
+
+
+class NativeDecoder:
+    """See `DecoderStep`."""
+
+    def __init__(self, weights: WhisperWeights, places: WindowPlaces, n_pages: int) -> None:
+        """Pack the weights and set memory aside for pages: it is touched when it is used.
+
+        Raises:
+            WeightsError: the checkpoint is incomplete.
+            EngineFailed: the library is not there, or windows may be longer than it can take.
+        """
+        compiled, dims = library(), weights.dims
+        if compiled is None or max(dims.n_audio, dims.n_text) > MOST_POSITIONS:
+            msg = f"the compiled decoder is missing, or cannot take a window of {dims.n_audio}"
+            raise EngineFailed(msg)
+        self._step = compiled.auricle_decoder_step
+        self._packed = PackedDecoder(weights)
+        self._dims, self._places = dims, places
+        n_arrays = dims.n_decoder_layers * len(PARTS)
+        shape = (n_pages, PAGE_SIZE, dims.d_model)
+        self.caches: list[NDArray[Any]] = [np.empty(shape, np.float16) for _ in range(n_arrays)]
+        self._caches = (c_void_p * n_arrays)(*(cache.ctypes.data for cache in self.caches))
+        self._windows: dict[int, Window] = {}
+        self._room: list[NDArray[Any]] = []
+        self._logits = np.empty((0, self._packed.model.projection.n_out), np.float32)
+
+    def show(self, state: CrossState) -> None:
+        """See `DecoderStep`."""
+        layers = range(self._dims.n_decoder_layers)
+        where = [
+            (c_void_p * len(layers))(
+                *(self._places.address(state, layer, part) for layer in layers)
+            )
+            for part in range(len(PARTS))
+        ]
+        scales = self._places.scales[state.place].ctypes.data
+        self._windows[state.place] = Window(*where, scales, state.n_positions, 0)
+
+    def run(self, new: NewTokens) -> Logits:
+        """See `DecoderStep`."""
+        n_tokens, n_wanted = len(new.embedded), len(new.wanted)
+        scratch = self._scratch(n_tokens)
+        self._room[0][:n_tokens] = new.embedded
+        if n_wanted > len(self._logits):
+            self._logits = np.empty((n_wanted, self._logits.shape[1]), np.float32)
+        ends = np.cumsum(new.lengths)
+        first_page = np.cumsum([0, *map(len, new.pages[:-1])])
+        positions = np.repeat(new.past - ends + new.lengths, new.lengths) + np.arange(n_tokens)
+        given = [
+            np.ascontiguousarray(values, np.int32)
+            for values in (
+                positions,
+                np.concatenate(new.pages),
+                np.repeat(first_page, new.lengths),
+                new.wanted,
+            )
+        ]
+        windows = self._looked_at(np.repeat(new.places, new.lengths))
+        addresses = (values.ctypes.data for values in given)
+        batch = Batch(n_tokens, len(windows), n_wanted, windows, *addresses, self._caches)
+        self._step(
+            byref(self._packed.model), byref(batch), byref(scratch), self._logits.ctypes.data
+        )
+        return self._logits[:n_wanted, : self._dims.n_vocab]
+
+    def _looked_at(self, places: NDArray[np.int64]) -> Any:
+        """The windows of tokens that are in the order of their places."""
+        places, counts = np.unique(places, return_counts=True)
+        windows = [self._windows[place] for place in places.tolist()]
+        for window, count in zip(windows, counts.tolist(), strict=True):
+            window.n_tokens = count
+        return (Window * len(windows))(*windows)
+
+    def _scratch(self, n_tokens: int) -> Scratch:
+        """What a step works in, as large as the largest so far; the input comes first."""
+        d_model = self._dims.d_model
+        wide, n_groups = 4 * d_model, 4 * d_model // _GROUP
+        if not self._room or n_tokens > len(self._room[0]):
+            self._room = [
+                *(np.empty((n_tokens, n), np.float32) for n in (d_model, d_model, wide, d_model)),
+                np.empty((n_tokens, wide), np.int8),
+                np.empty((n_tokens, n_groups), np.float32),
+                np.empty((n_tokens, n_groups), np.int32),
+            ]
+        return Scratch(*(array.ctypes.data for array in self._room))

@@ -1,0 +1,75 @@
+/* Sixteen floats at a time: sums, exponentials, the error function. */
+#pragma once
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LANES = 16 };
+
+typedef __m512 Floats;
+typedef __m512i Bytes;
+
+static inline Floats all(float value) { return _mm512_set1_ps(value); }
+static inline Floats load(const float *from) { return _mm512_loadu_ps(from); }
+static inline void store(float *to, Floats values) { _mm512_storeu_ps(to, values); }
+
+static inline Floats load_half(const uint16_t *from) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from));
+}
+static inline void store_half(uint16_t *to, Floats values) {
+    _mm256_storeu_si256((__m256i *)to, _mm512_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+/* e to the power of x. Cephes' polynomial over [-ln 2 / 2, ln 2 / 2]; relative error 2e-7. */
+static inline Floats exponential(Floats x) {
+    x = _mm512_max_ps(x, all(-104.0f));
+    const Floats n = _mm512_roundscale_ps(_mm512_mul_ps(x, all(1.44269504f)), _MM_FROUND_TO_NEAREST_INT);
+    Floats r = _mm512_fnmadd_ps(n, all(0.693359375f), x);
+    r = _mm512_fnmadd_ps(n, all(-2.12194440e-4f), r);
+    Floats p = all(1.9875691500e-4f);
+    p = _mm512_fmadd_ps(p, r, all(1.3981999507e-3f));
+    p = _mm512_fmadd_ps(p, r, all(8.3334519073e-3f));
+    p = _mm512_fmadd_ps(p, r, all(4.1665795894e-2f));
+    p = _mm512_fmadd_ps(p, r, all(1.6666665459e-1f));
+    p = _mm512_fmadd_ps(p, r, all(5.0000001201e-1f));
+    p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, all(1.0f)));
+    return _mm512_scalef_ps(p, n);
+}
+
+/* x / 2 * (1 + erf(x / sqrt 2)). Abramowitz and Stegun 7.1.26 for erf; absolute error 1.5e-7. */
+static inline Floats gelu(Floats x) {
+    const Floats size = _mm512_mul_ps(_mm512_abs_ps(x), all(0.70710678f));
+    const Floats t = _mm512_div_ps(all(1.0f), _mm512_fmadd_ps(size, all(0.3275911f), all(1.0f)));
+    Floats p = all(1.061405429f);
+    p = _mm512_fmadd_ps(p, t, all(-1.453152027f));
+    p = _mm512_fmadd_ps(p, t, all(1.421413741f));
+    p = _mm512_fmadd_ps(p, t, all(-0.284496736f));
+    p = _mm512_fmadd_ps(p, t, all(0.254829592f));
+    p = _mm512_mul_ps(p, t);
+    const Floats fall = exponential(_mm512_mul_ps(_mm512_sub_ps(all(0.0f), size), size));
+    const Floats error = _mm512_fnmadd_ps(p, fall, all(1.0f)); /* of |x| */
+    const __mmask16 is_negative = _mm512_cmp_ps_mask(x, all(0.0f), _CMP_LT_OQ);
+    const Floats odd = _mm512_mask_sub_ps(error, is_negative, all(0.0f), error);
+    return _mm512_mul_ps(_mm512_mul_ps(x, all(0.5f)), _mm512_add_ps(odd, all(1.0f)));
+}
+
+/* Each of sixteen vectors of 32-bit integers summed up: lane i is the sum of vectors[i]. */
+static inline Bytes sums_of(const Bytes vectors[LANES]) {
+    Bytes quarters[4];
+    for (int i = 0; i < 4; i++) {
+        const Bytes *v = vectors + 4 * i;
+        const Bytes ab = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+        const Bytes cd = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+        quarters[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    }
+    Bytes halves[2];
+    for (int i = 0; i < 2; i++) {
+        const Bytes low = _mm512_shuffle_i32x4(quarters[2 * i], quarters[2 * i + 1], 0x88);
+        const Bytes high = _mm512_shuffle_i32x4(quarters[2 * i], quarters[2 * i + 1], 0xdd);
+        halves[i] = _mm512_add_epi32(low, high);
+    }
+    const Bytes low = _mm512_shuffle_i32x4(halves[0], halves[1], 0x88);
+    const Bytes high = _mm512_shuffle_i32x4(halves[0], halves[1], 0xdd);
+    return _mm512_add_epi32(low, high);
+}
