@@ -1,4 +1,4 @@
-"""Compiles the decoder's step while the package is built or installed.
+"""Compiles the library of `engines/whisper/native` while the package is built or installed.
 
 With Zig's C compiler, which comes as a package: nothing needs to be on the machine, and everyone
 has the same code. It is for Linux on x86-64; elsewhere the package does without it.
@@ -15,18 +15,18 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("src/auricle/engines/whisper/native")
-SOURCE, LIBRARY = "decoder.c", "decoder.so"
+SOURCES, LIBRARY = ("encoder.c", "decoder.c"), "whisper.so"
 COMPILER = (sys.executable, "-m", "ziglang", "cc")
 TARGET = "x86_64-linux-gnu.2.17"
 """The oldest C library it runs with, as the wheel's tag says."""
 TAG = "py3-none-manylinux_2_17_x86_64"
 OPTIONS = (
     *("-target", TARGET, "-mcpu=x86_64_v4+avx512vnni"),
-    *("-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-s"),
+    *("-std=c11", "-D_GNU_SOURCE", "-O3", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-s"),
 )
 
 
-class DecoderHook(BuildHookInterface[Any]):
+class NativeHook(BuildHookInterface[Any]):
     """See the module."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
@@ -36,8 +36,9 @@ class DecoderHook(BuildHookInterface[Any]):
         folder = Path(self.root) / FOLDER
         with TemporaryDirectory() as cache:
             caches = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache)
-            files = ["-o", str(folder / LIBRARY), str(folder / SOURCE)]
-            subprocess.run([*COMPILER, *OPTIONS, *files], env={**os.environ, **caches}, check=True)  # noqa: S603
+            files = [str(folder / name) for name in (LIBRARY, *SOURCES)]
+            command = [*COMPILER, *OPTIONS, "-o", *files]
+            subprocess.run(command, env={**os.environ, **caches}, check=True)  # noqa: S603
         build_data["artifacts"].append(str(FOLDER / LIBRARY))
         build_data["pure_python"] = False
         build_data["tag"] = TAG

@@ -22,15 +22,17 @@ from numpy.typing import NDArray
 
 from auricle.audio.log_mel import LogMel
 from auricle.engines.whisper.decoder_step import DecoderStep, Logits, NewTokens
+from auricle.engines.whisper.encoder_stages import Encoder
 from auricle.engines.whisper.graphs.cache import GraphCache
-from auricle.engines.whisper.graphs.checkpoint import compiled_stages
-from auricle.engines.whisper.graphs.compiling import CompiledGraph, GraphOptions, runtime
+from auricle.engines.whisper.graphs.compiling import GraphOptions, runtime
 from auricle.engines.whisper.graphs.graph_decoder import GraphDecoder
+from auricle.engines.whisper.graphs.graph_encoder import GraphEncoder
 from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE
 from auricle.engines.whisper.native.native_decoder import NativeDecoder
+from auricle.engines.whisper.native.native_encoder import NativeEncoder
 from auricle.engines.whisper.pages import PagePool, n_pages_of
-from auricle.engines.whisper.weights import HEAD_SIZE, WhisperWeights
-from auricle.engines.whisper.window_places import PARTS, CrossState, WindowPlaces
+from auricle.engines.whisper.weights import WhisperWeights
+from auricle.engines.whisper.window_places import CrossState, WindowPlaces
 from auricle.errors import EngineFailed
 
 
@@ -90,8 +92,7 @@ class Kernel:
         """
         self.dims = weights.dims
         graphs = GraphCache(cache_folder, weights.fingerprint)
-        self._cross_type = cross_type = options.cross_type
-        self._places = WindowPlaces(limits.n_windows, self.dims, cross_type)
+        self._places = WindowPlaces(limits.n_windows, self.dims, options.cross_type)
         self._n_pages = limits.n_rows * n_pages_of(limits.max_tokens)
         self._pages = PagePool(self._n_pages)
         runtime()  # before two threads ask for it
@@ -100,7 +101,8 @@ class Kernel:
             self._make_decoder, weights, options, graphs
         )
         beside.shutdown(wait=False)  # the thread ends with what it has been given
-        self._stages = compiled_stages(weights, options, graphs)
+        encoder = NativeEncoder if options.native_encoder else GraphEncoder
+        self._encoder: Encoder = encoder(weights, options, graphs, self._places)
         self._embedding = weights.stored("decoder.embedding")
         self._positions = weights.array("decoder.positions")
         self._rows: dict[int, _Row] = {}
@@ -143,44 +145,20 @@ class Kernel:
     def advance(self, encoding: Encoding) -> CrossState | None:
         """Run the window's next stage; after the last, give the encoded window.
 
-        What a stage worked in is given back: tens of megabytes that nobody needs meanwhile.
-
         Raises:
-            EngineFailed: the graph failed or gave values that are no numbers; its place is free.
+            EngineFailed: it failed or gave values that are no numbers; its place is free.
         """
-        stage = self._stages[encoding.n_done]
+        stage = encoding.n_done
         try:
-            stage.set("hidden" if encoding.n_done else "log_mel", encoding.hidden)
             encoding.n_done += 1
-            if encoding.n_done < len(self._stages):
-                stage.run()
-                encoding.hidden = stage.output("next_hidden").copy()
-                stage.give_back()
+            if encoding.n_done < self._encoder.n_stages:
+                encoding.hidden = self._encoder.run(stage, encoding.hidden)
                 return None
-            self._run_last(stage, encoding.state)
+            self._encoder.finish(encoding.hidden, encoding.state)
         except EngineFailed:
             self._places.release(encoding.state)
             raise
         return encoding.state
-
-    def _run_last(self, stage: CompiledGraph, state: CrossState) -> None:
-        """The last stage writes into the window's place."""
-        names = [f"{name}_{i}" for i in range(self.dims.n_decoder_layers) for name in PARTS]
-        for name, tensor in zip(names, self._places.tensors(state), strict=True):
-            stage.bind(name, tensor)
-        stage.run()
-        if self._cross_type == ov.Type.i8:
-            self._places.scales[state.place] = stage.output("scales")
-        are_numbers = bool(np.isfinite(stage.output("sum")))
-        stage.give_back()
-        expected = (self.dims.n_heads, state.n_positions, HEAD_SIZE)
-        given = stage.shape(names[-1])
-        if given != expected:
-            msg = f"the encoder gave an output of shape {given}, not {expected}"
-            raise EngineFailed(msg)
-        if not are_numbers:
-            msg = "the encoder gave values that are no numbers"
-            raise EngineFailed(msg)
 
     def part(self, state: CrossState, first: int, n_positions: int) -> CrossState:
         """A stretch of an encoded window, to be looked at alone; let it go with `release`."""

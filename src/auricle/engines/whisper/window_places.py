@@ -104,9 +104,15 @@ class WindowPlaces:
         layers, parts = range(self._dims.n_decoder_layers), range(len(PARTS))
         return [self.tensor(state, layer, part) for layer in layers for part in parts]
 
-    def address(self, state: CrossState, layer: int, part: int) -> int:
-        """Where those of a window lie."""
-        return self._values(state.place, layer, part, state.n_positions).ctypes.data
+    def addresses(self, state: CrossState) -> list[int]:
+        """Where all keys and values of a window lie, in the same order."""
+        layers, parts = range(self._dims.n_decoder_layers), range(len(PARTS))
+        where = (state.place, state.n_positions)
+        return [
+            self._values(where[0], layer, part, where[1]).ctypes.data
+            for layer in layers
+            for part in parts
+        ]
 
     def no_tensor(self) -> ov.Tensor:
         """Zeros at one position, for places that have no window yet."""

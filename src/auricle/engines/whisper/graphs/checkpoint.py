@@ -5,7 +5,7 @@ from functools import partial
 from auricle.engines.whisper.graphs.cache import GraphCache
 from auricle.engines.whisper.graphs.compiling import CompiledGraph, GraphOptions
 from auricle.engines.whisper.graphs.decoder import build_decoder
-from auricle.engines.whisper.graphs.encoder import build_stage, n_stages
+from auricle.engines.whisper.graphs.encoder import build_convolutions, build_stage, n_stages
 from auricle.engines.whisper.weights import WhisperWeights
 
 
@@ -25,6 +25,15 @@ def compiled_stages(
         graph = graphs.graph(f"{kind}-{stage + 1}of{n}", build, weights.dims.n_heads)
         stages.append(CompiledGraph(graph, options.encoder_properties()))
     return stages
+
+
+def compiled_convolutions(
+    weights: WhisperWeights, options: GraphOptions, graphs: GraphCache
+) -> CompiledGraph:
+    """What comes before the encoder's layers, ready to run."""
+    build = partial(build_convolutions, weights)
+    graph = graphs.graph("convolutions", build, weights.dims.n_heads)
+    return CompiledGraph(graph, options.encoder_properties())
 
 
 def compiled_decoder(

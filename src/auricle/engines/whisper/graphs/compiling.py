@@ -68,8 +68,8 @@ class GraphOptions:
     each ACTIVATION_GROUP values, `int8_windows` whether the keys and values of windows and what
     they are multiplied with are. Those products are exact, so their results do not depend on
     how many rows there are: without VNNI only if no key or value is beyond `window_limit`.
-    `native_decoder` has the decoder computed by the compiled library instead of a graph; all of
-    its own are bytes then.
+    `native_encoder` and `native_decoder` have the compiled library compute instead of a graph,
+    over bytes everywhere.
     """
 
     encoder: Arithmetic
@@ -79,6 +79,7 @@ class GraphOptions:
     int8_activations: bool = False
     int8_windows: bool = False
     window_limit: int = SAFE_BYTE_LIMIT
+    native_encoder: bool = False
     native_decoder: bool = False
     n_threads: int = 1
     n_encoder_threads: int = 1
@@ -92,6 +93,7 @@ class GraphOptions:
         bfloat16, which the plugin would first expand them for. Windows of bytes halve a step of
         eight with VNNI; with AVX2 alone they shorten it.
         """
+        is_native = has_wide_int8_dot() and library() is not None
         return cls(
             encoder=Arithmetic.BF16 if has_bf16() else Arithmetic.F32,
             cache_type=CacheType.U8,
@@ -100,7 +102,8 @@ class GraphOptions:
             int8_activations=has_int8_dot(),
             int8_windows=has_int8_dot() or has_avx2(),
             window_limit=BYTE_LIMIT if has_int8_dot() else SAFE_BYTE_LIMIT,
-            native_decoder=has_wide_int8_dot() and n_threads == 1 and library() is not None,
+            native_encoder=is_native and not has_bf16_tiles(),
+            native_decoder=is_native and n_threads == 1,
             n_threads=n_threads,
             n_encoder_threads=n_encoder_threads,
         )

@@ -29,6 +29,19 @@ def n_stages(dims: WhisperDims) -> int:
     return -(-dims.n_encoder_layers // STAGE_LAYERS)
 
 
+def stage_layers(dims: WhisperDims, stage: int) -> tuple[int, int]:
+    """The first layer of a stage, and the one behind its last."""
+    first = stage * STAGE_LAYERS
+    return first, min(first + STAGE_LAYERS, dims.n_encoder_layers)
+
+
+def build_convolutions(weights: WhisperWeights) -> ov.Model:
+    """What comes before the layers: float32 `log_mel`, see below, to `hidden` (1, n, d_model)."""
+    builder = GraphBuilder(weights, int8=False)
+    builder.output(_convolutions(builder), "hidden")
+    return builder.model("whisper_convolutions")
+
+
 def build_stage(
     weights: WhisperWeights, stage: int, *, int8: bool, cross_type: ov.Type, window_limit: int
 ) -> ov.Model:
@@ -47,8 +60,7 @@ def build_stage(
         node = _convolutions(builder)
     else:
         node = builder.input("hidden", [1, -1, dims.d_model], ov.Type.f32)
-    first = stage * STAGE_LAYERS
-    for i in range(first, min(first + STAGE_LAYERS, dims.n_encoder_layers)):
+    for i in range(*stage_layers(dims, stage)):
         node = _layer(builder, node, f"encoder.{i}")
     if stage == n_stages(dims) - 1:
         _cross_attention(builder, node, cross_type, window_limit)

@@ -1,7 +1,8 @@
 /* Attention: of a token over its own text, and over its window of bytes. Heads have HEAD values. */
 #pragma once
 
-#include "vectors.h"
+#include "linear.h"
+#include "softmax.h"
 
 enum {
     HEAD = 64,
@@ -10,20 +11,7 @@ enum {
     MOST_SEEN = 1536, /* positions of a window or a text */
 };
 
-/* Scores to exp(score - greatest), in place; gives their sum. There is room up to whole vectors. */
-static float exponentials(float *scores, int n) {
-    const int n_all = (n + LANES - 1) / LANES * LANES;
-    for (int i = n; i < n_all; i++) scores[i] = -1e30f;
-    Floats most = all(-1e30f), sum = all(0.0f);
-    for (int i = 0; i < n_all; i += LANES) most = _mm512_max_ps(most, load(scores + i));
-    const Floats greatest = all(_mm512_reduce_max_ps(most));
-    for (int i = 0; i < n_all; i += LANES) {
-        const Floats e = exponential(_mm512_sub_ps(load(scores + i), greatest));
-        store(scores + i, e);
-        sum = _mm512_add_ps(sum, e);
-    }
-    return _mm512_reduce_add_ps(sum);
-}
+static inline int whole_vectors(int n) { return (n + LANES - 1) / LANES * LANES; }
 
 /* One head of one token over the n first positions of its pages, whose positions have d values. */
 static void look_back(const float *query, const uint16_t *keys, const uint16_t *values,
@@ -41,7 +29,7 @@ static void look_back(const float *query, const uint16_t *keys, const uint16_t *
         for (int i = 0; i < PARTS; i++) product = _mm512_fmadd_ps(q[i], load_half(key + LANES * i), product);
         scores[p] = _mm512_reduce_add_ps(product);
     }
-    const float sum = exponentials(scores, n);
+    const float sum = exponentials(scores, n, whole_vectors(n));
     for (int p = 0; p < n; p++) {
         const uint16_t *value = values + ((size_t)pages[p / PAGE] * PAGE + p % PAGE) * d;
         for (int i = 0; i < PARTS; i++)
@@ -102,22 +90,6 @@ static void store_mixed(const Bytes mixed[4], float times, float *out) {
     }
 }
 
-static void round_query(const float *query, Bytes *to, float *step, int32_t *offset) {
-    Floats most = all(1e-20f);
-    for (int i = 0; i < HEAD; i += LANES) most = _mm512_max_ps(most, _mm512_abs_ps(load(query + i)));
-    const float greatest = _mm512_reduce_max_ps(most);
-    int8_t levels[HEAD];
-    Bytes sum = _mm512_setzero_si512();
-    for (int i = 0; i < HEAD; i += LANES) {
-        const Bytes level = _mm512_cvtps_epi32(_mm512_mul_ps(load(query + i), all(127.0f / greatest)));
-        sum = _mm512_add_epi32(sum, level);
-        _mm_storeu_si128((__m128i *)(levels + i), _mm512_cvtsepi32_epi8(level));
-    }
-    *to = _mm512_loadu_si512(levels);
-    *step = greatest / 127.0f;
-    *offset = -128 * _mm512_reduce_add_epi32(sum);
-}
-
 /* One head of n <= LOOKERS tokens over a window. */
 __attribute__((always_inline)) static inline void look_at(
     const int8_t *keys, const int8_t *values, int n_positions, const float *queries, int n, int d, float *out) {
@@ -125,10 +97,14 @@ __attribute__((always_inline)) static inline void look_at(
     uint8_t shares[LOOKERS][MOST_SEEN];
     int32_t offsets[LOOKERS];
     Bytes rounded[LOOKERS], mixed[LOOKERS][4];
-    for (int q = 0; q < n; q++) round_query(queries + (size_t)q * d, rounded + q, steps + q, offsets + q);
+    for (int q = 0; q < n; q++) {
+        int8_t levels[HEAD];
+        round_group(queries + (size_t)q * d, levels, steps + q, offsets + q);
+        rounded[q] = _mm512_loadu_si512(levels);
+    }
     scores_of(keys, n_positions, rounded, steps, offsets, n, scores);
     for (int q = 0; q < n; q++) {
-        sums[q] = exponentials(scores[q], n_positions);
+        sums[q] = exponentials(scores[q], n_positions, whole_vectors(n_positions));
         for (int i = 0; i < n_positions; i += LANES) {
             const Bytes share = _mm512_cvtps_epi32(_mm512_mul_ps(load(scores[q] + i), all(255.0f)));
             _mm_storeu_si128((__m128i *)(shares[q] + i), _mm512_cvtusepi32_epi8(share));

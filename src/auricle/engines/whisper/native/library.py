@@ -1,11 +1,11 @@
-"""The compiled library: its structures as in `decoder.c`, and where it is."""
+"""The compiled library: its functions, and its structures as in `encoder.c` and `decoder.c`."""
 
 import ctypes
-from ctypes import POINTER, Structure, c_int32, c_void_p
+from ctypes import POINTER, Structure, c_float, c_int, c_int32, c_void_p
 from functools import cache
 from pathlib import Path
 
-FILE = Path(__file__).with_name("decoder.so")
+FILE = Path(__file__).with_name("whisper.so")
 """Compiled when the package is installed (`hatch_build.py`)."""
 
 MOST_POSITIONS = 1536
@@ -30,23 +30,40 @@ class Linear(Structure):
     )
 
 
-class Layer(Structure):
-    """One layer of the decoder."""
+class EncoderLayer(Structure):
+    """One layer of the encoder."""
+
+    NORMS = ("self_norm", "ffn_norm")
+    LINEAR = ("self_qkv", "self_out", "ffn_up", "ffn_down")
+    _fields_ = (*((name, Norm) for name in NORMS), *((name, Linear) for name in LINEAR))
+
+
+class Encoder(Structure):
+    """All weights of the encoder behind its convolutions."""
 
     _fields_ = (
-        *((name, Norm) for name in ("self_norm", "cross_norm", "feed_norm")),
-        *((name, Linear) for name in ("self_qkv", "self_out", "cross_query", "cross_out")),
-        *((name, Linear) for name in ("feed_up", "feed_down")),
+        ("d_model", c_int32),
+        ("layers", POINTER(EncoderLayer)),
+        ("norm", Norm),
+        ("windows", POINTER(Linear)),
     )
 
 
-class Model(Structure):
+class DecoderLayer(Structure):
+    """One layer of the decoder."""
+
+    NORMS = ("self_norm", "cross_norm", "ffn_norm")
+    LINEAR = ("self_qkv", "self_out", "cross_query", "cross_out", "ffn_up", "ffn_down")
+    _fields_ = (*((name, Norm) for name in NORMS), *((name, Linear) for name in LINEAR))
+
+
+class Decoder(Structure):
     """All weights of the decoder but the embedding."""
 
     _fields_ = (
         ("d_model", c_int32),
         ("n_layers", c_int32),
-        ("layers", POINTER(Layer)),
+        ("layers", POINTER(DecoderLayer)),
         ("norm", Norm),
         ("projection", Linear),
     )
@@ -65,7 +82,7 @@ class Window(Structure):
 
 
 class Batch(Structure):
-    """What a step is given."""
+    """What a step of the decoder is given."""
 
     _fields_ = (
         *((name, c_int32) for name in ("n_tokens", "n_windows", "n_wanted")),
@@ -76,7 +93,7 @@ class Batch(Structure):
 
 
 class Scratch(Structure):
-    """What a step works in; `hidden` holds its input, too."""
+    """What a step of the decoder works in; `hidden` holds its input, too."""
 
     _fields_ = tuple(
         (name, c_void_p)
@@ -91,7 +108,16 @@ def library() -> ctypes.CDLL | None:
         loaded = ctypes.CDLL(str(FILE))
     except OSError:
         return None
-    step = loaded.auricle_decoder_step
-    step.argtypes = [POINTER(Model), POINTER(Batch), POINTER(Scratch), c_void_p]
-    step.restype = None
+    encoder, windows = POINTER(Encoder), POINTER(c_void_p)
+    signatures = {
+        "auricle_encoder_layers": [encoder, c_int, c_int, c_void_p, c_int, c_int],
+        "auricle_encoder_windows": [
+            *(encoder, c_int, c_void_p, c_int),
+            *(c_float, windows, c_void_p, c_int),
+        ],
+        "auricle_decoder_step": [POINTER(Decoder), POINTER(Batch), POINTER(Scratch), c_void_p],
+    }
+    for name, arguments in signatures.items():
+        getattr(loaded, name).argtypes = arguments
+    loaded.auricle_decoder_step.restype = None
     return loaded

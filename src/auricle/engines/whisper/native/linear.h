@@ -24,10 +24,11 @@ typedef struct {
     int32_t *offsets;
 } Rounded;
 
-static void round_group(const float *x, int8_t *levels, float *step, int32_t *offset) {
-    Floats most = all(1e-20f);
-    for (int i = 0; i < GROUP; i += LANES) most = _mm512_max_ps(most, _mm512_abs_ps(load(x + i)));
-    const float greatest = _mm512_reduce_max_ps(most);
+/* GROUP values as bytes, what they are to be multiplied by, and -128 times their sum. */
+static inline void round_group(const float *x, int8_t *levels, float *step, int32_t *offset) {
+    Bytes most = smallest_size();
+    for (int i = 0; i < GROUP; i += LANES) most = larger_size(most, load(x + i));
+    const float greatest = largest_of(most);
     const Floats times = all(127.0f / greatest);
     Bytes sum = _mm512_setzero_si512();
     for (int i = 0; i < GROUP; i += LANES) {
@@ -39,7 +40,7 @@ static void round_group(const float *x, int8_t *levels, float *step, int32_t *of
     *offset = -128 * _mm512_reduce_add_epi32(sum);
 }
 
-static void round_rows(const float *x, int n_rows, int n_in, Rounded to) {
+static inline void round_rows(const float *x, int n_rows, int n_in, Rounded to) {
     const int n_groups = n_rows * n_in / GROUP;
     for (int i = 0; i < n_groups; i++)
         round_group(x + (size_t)i * GROUP, to.levels + (size_t)i * GROUP, to.steps + i, to.offsets + i);
@@ -84,7 +85,7 @@ __attribute__((always_inline)) static inline void stripe_of(
 }
 
 /* n_rows of rounded inputs to (n_rows, n_out). Each stripe of weights is read from memory once. */
-static void linear(const Linear *layer, Rounded x, int n_rows, float *out) {
+static inline void linear(const Linear *layer, Rounded x, int n_rows, float *out) {
     const int n_in = layer->n_in, n_groups = n_in / GROUP;
     for (int stripe = 0; stripe < layer->n_out / STRIPE; stripe++)
         for (int row = 0; row < n_rows; row += TILE) {

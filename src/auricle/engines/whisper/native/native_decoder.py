@@ -20,7 +20,7 @@ from auricle.engines.whisper.native.library import (
     Window,
     library,
 )
-from auricle.engines.whisper.native.packing import PackedDecoder
+from auricle.engines.whisper.native.packing import Packing
 from auricle.engines.whisper.weights import WhisperWeights
 from auricle.engines.whisper.window_places import PARTS, CrossState, WindowPlaces
 from auricle.errors import EngineFailed
@@ -44,7 +44,8 @@ class NativeDecoder:
             msg = f"the compiled decoder is missing, or cannot take a window of {dims.n_audio}"
             raise EngineFailed(msg)
         self._step = compiled.auricle_decoder_step
-        self._packed = PackedDecoder(weights)
+        self._packing = Packing(weights)
+        self._decoder = self._packing.decoder()
         self._dims, self._places = dims, places
         n_arrays = dims.n_decoder_layers * len(PARTS)
         shape = (n_pages, PAGE_SIZE, dims.d_model)
@@ -52,16 +53,14 @@ class NativeDecoder:
         self._caches = (c_void_p * n_arrays)(*(cache.ctypes.data for cache in self.caches))
         self._windows: dict[int, Window] = {}
         self._room: list[NDArray[Any]] = []
-        self._logits = np.empty((0, self._packed.model.projection.n_out), np.float32)
+        self._logits = np.empty((0, self._decoder.projection.n_out), np.float32)
 
     def show(self, state: CrossState) -> None:
         """See `DecoderStep`."""
-        layers = range(self._dims.n_decoder_layers)
+        n_layers = self._dims.n_decoder_layers
+        addresses = self._places.addresses(state)
         where = [
-            (c_void_p * len(layers))(
-                *(self._places.address(state, layer, part) for layer in layers)
-            )
-            for part in range(len(PARTS))
+            (c_void_p * n_layers)(*addresses[part :: len(PARTS)]) for part in range(len(PARTS))
         ]
         scales = self._places.scales[state.place].ctypes.data
         self._windows[state.place] = Window(*where, scales, state.n_positions, 0)
@@ -88,9 +87,7 @@ class NativeDecoder:
         windows = self._looked_at(np.repeat(new.places, new.lengths))
         addresses = (values.ctypes.data for values in given)
         batch = Batch(n_tokens, len(windows), n_wanted, windows, *addresses, self._caches)
-        self._step(
-            byref(self._packed.model), byref(batch), byref(scratch), self._logits.ctypes.data
-        )
+        self._step(byref(self._decoder), byref(batch), byref(scratch), self._logits.ctypes.data)
         return self._logits[:n_wanted, : self._dims.n_vocab]
 
     def _looked_at(self, places: NDArray[np.int64]) -> Any:

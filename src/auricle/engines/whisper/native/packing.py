@@ -1,11 +1,18 @@
-"""The decoder's weights as the library reads them: bytes in the order that its sums take them."""
+"""Weights as the library reads them: bytes in the order that its sums take them."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auricle.engines.whisper.native.library import Layer, Linear, Model, Norm
+from auricle.engines.whisper.native.library import (
+    Decoder,
+    DecoderLayer,
+    Encoder,
+    EncoderLayer,
+    Linear,
+    Norm,
+)
 from auricle.engines.whisper.weights import WhisperWeights
 
 STRIPE = 64
@@ -16,57 +23,69 @@ ROWS_AT_ONCE = 4096
 """Rows that are rounded together: a vocabulary in float32 is 100 MB."""
 
 
-class PackedDecoder:
-    """A model of the library, and the arrays that it points to."""
+class Packing:
+    """Structures of the library, and the arrays that they point to: keep both."""
 
     def __init__(self, weights: WhisperWeights) -> None:
-        """Round all of them to bytes.
-
-        Raises:
-            WeightsError: one is missing.
-        """
+        """Nothing is packed yet; what is raises WeightsError where weights are missing."""
         self._weights = weights
         self._arrays: list[NDArray[Any]] = []
-        dims = weights.dims
-        layers = (Layer * dims.n_decoder_layers)(*map(self._layer, range(dims.n_decoder_layers)))
-        projection = self._linear("decoder.embedding", None)
-        self.model = Model(
-            dims.d_model, dims.n_decoder_layers, layers, self._norm("decoder.norm"), projection
-        )
 
-    def _layer(self, i: int) -> Layer:
-        name = f"decoder.{i}"
-        linear = ("self.qkv", "self.out", "cross.query", "cross.out", "ffn.up", "ffn.down")
-        return Layer(
-            *(self._norm(f"{name}.{part}.norm") for part in ("self", "cross", "ffn")),
-            *(self._linear(f"{name}.{part}.weight", f"{name}.{part}.bias") for part in linear),
+    def encoder(self) -> Encoder:
+        """The encoder's layers, and the decoder's projections of what it gives."""
+        dims = self._weights.dims
+        n, n_windows = dims.n_encoder_layers, dims.n_decoder_layers
+        layers = (EncoderLayer * n)(*(self._layer(EncoderLayer, f"encoder.{i}") for i in range(n)))
+        windows = (Linear * n_windows)(
+            *(self._linear(f"decoder.{i}.cross.kv") for i in range(n_windows))
         )
+        return Encoder(dims.d_model, layers, self._norm("encoder.norm"), windows)
+
+    def decoder(self) -> Decoder:
+        """The decoder with its projection to the vocabulary."""
+        dims, n = self._weights.dims, self._weights.dims.n_decoder_layers
+        layers = (DecoderLayer * n)(*(self._layer(DecoderLayer, f"decoder.{i}") for i in range(n)))
+        projection = self._matrix(self._weights.array("decoder.embedding"), None)
+        return Decoder(dims.d_model, n, layers, self._norm("decoder.norm"), projection)
+
+    def _layer(self, kind: type[Any], name: str) -> Any:
+        """Its parts have the names of the weights, with an underscore for the point."""
+        norms = (self._norm(f"{name}.{_dotted(part)}") for part in kind.NORMS)
+        linear = (self._linear(f"{name}.{_dotted(part)}") for part in kind.LINEAR)
+        return kind(*norms, *linear)
 
     def _norm(self, name: str) -> Norm:
-        return Norm(
-            *(self._kept(self._weights.array(f"{name}.{part}")) for part in ("weight", "bias"))
-        )
+        parts = ("weight", "bias")
+        return Norm(*(self._kept(self._weights.array(f"{name}.{part}")) for part in parts))
 
-    def _linear(self, name: str, bias_name: str | None) -> Linear:
-        matrix = self._weights.array(name)
+    def _linear(self, name: str) -> Linear:
+        has_bias = f"{name}.bias" in self._weights
+        bias = self._weights.array(f"{name}.bias") if has_bias else None
+        return self._matrix(self._weights.array(f"{name}.weight"), bias)
+
+    def _matrix(self, matrix: NDArray[np.float32], bias: NDArray[np.float32] | None) -> Linear:
         n_rows, n_in = matrix.shape
         n_out = -(-n_rows // STRIPE) * STRIPE
-        bias, scales = np.zeros(n_out, np.float32), np.zeros(n_out, np.float32)
-        if bias_name is not None and bias_name in self._weights:
-            bias[:n_rows] = self._weights.array(bias_name)
+        added, scales = np.zeros(n_out, np.float32), np.zeros(n_out, np.float32)
+        if bias is not None:
+            added[:n_rows] = bias
         packed = np.empty((n_out // STRIPE, n_in // FOUR, STRIPE), np.uint32)
         for first in range(0, n_out, ROWS_AT_ONCE):
             last = min(first + ROWS_AT_ONCE, n_out)
             levels, scales[first:last] = _rounded(matrix[first:last], last - first)
             fours = levels.view(np.uint32).reshape(-1, STRIPE, n_in // FOUR)
             packed[first // STRIPE : last // STRIPE] = fours.swapaxes(1, 2)
-        return Linear(*map(self._kept, (packed, scales, bias)), n_in, n_out)
+        return Linear(*map(self._kept, (packed, scales, added)), n_in, n_out)
 
     def _kept(self, array: NDArray[Any]) -> int:
         """Where it lies; it stays there as long as this does."""
         array = np.ascontiguousarray(array)
         self._arrays.append(array)
         return array.ctypes.data
+
+
+def _dotted(part: str) -> str:
+    return part.replace("_", ".", 1)
 
 
 def _rounded(
@@ -76,5 +95,6 @@ def _rounded(
     scales = np.zeros(n_rows, np.float32)
     scales[: len(matrix)] = np.maximum(np.abs(matrix).max(axis=1), 1e-8) / 127
     levels = np.full((n_rows, matrix.shape[1]), 128, np.uint8)
-    levels[: len(matrix)] = np.rint(matrix / scales[: len(matrix), None]) + 128
+    with np.errstate(invalid="ignore"):  # what is no number makes its scale, and its output, none
+        levels[: len(matrix)] = np.rint(matrix / scales[: len(matrix), None]) + 128
     return levels, scales

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <immintrin.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { LANES = 16 };
 
@@ -21,9 +23,21 @@ static inline void store_half(uint16_t *to, Floats values) {
     _mm256_storeu_si256((__m256i *)to, _mm512_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
+/* The larger of sizes, and of |values|: as whole numbers, so that what is no number is the largest. */
+static inline Bytes larger_size(Bytes sizes, Floats values) {
+    return _mm512_max_epu32(sizes, _mm512_castps_si512(_mm512_abs_ps(values)));
+}
+static inline Bytes smallest_size(void) { return _mm512_castps_si512(all(1e-20f)); }
+static inline float largest_of(Bytes sizes) {
+    const uint32_t bits = _mm512_reduce_max_epu32(sizes);
+    float size;
+    memcpy(&size, &bits, sizeof size);
+    return size;
+}
+
 /* e to the power of x. Cephes' polynomial over [-ln 2 / 2, ln 2 / 2]; relative error 2e-7. */
 static inline Floats exponential(Floats x) {
-    x = _mm512_max_ps(x, all(-104.0f));
+    x = _mm512_max_ps(all(-104.0f), x); /* in this order it keeps what is no number */
     const Floats n = _mm512_roundscale_ps(_mm512_mul_ps(x, all(1.44269504f)), _MM_FROUND_TO_NEAREST_INT);
     Floats r = _mm512_fnmadd_ps(n, all(0.693359375f), x);
     r = _mm512_fnmadd_ps(n, all(-2.12194440e-4f), r);

@@ -1,0 +1,84 @@
+"""The encoder by the compiled library: linear layers and attention over bytes.
+
+Only the convolutions are the runtime's. Inputs are rounded in groups as in the decoder, attention's
+queries, keys and shares as well, each position's in groups of its own, so they keep their precision
+where they are small. On noise of 30 s it is as far from float32 as a graph in bfloat16, and takes
+three fifths of its time (`docs/benchmarks.md`).
+"""
+
+from ctypes import byref, c_void_p
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auricle.engines.whisper.graphs.cache import GraphCache
+from auricle.engines.whisper.graphs.checkpoint import compiled_convolutions
+from auricle.engines.whisper.graphs.compiling import GraphOptions
+from auricle.engines.whisper.graphs.encoder import n_stages, stage_layers
+from auricle.engines.whisper.native.library import library
+from auricle.engines.whisper.native.packing import Packing
+from auricle.engines.whisper.weights import WhisperWeights
+from auricle.engines.whisper.window_places import PARTS, CrossState, WindowPlaces
+from auricle.errors import EngineFailed
+
+
+class NativeEncoder:
+    """See `Encoder`."""
+
+    def __init__(
+        self,
+        weights: WhisperWeights,
+        options: GraphOptions,
+        graphs: GraphCache,
+        places: WindowPlaces,
+    ) -> None:
+        """Pack the weights and compile the convolutions.
+
+        Raises:
+            WeightsError: the checkpoint is incomplete.
+            EngineFailed: the library is not there, or this processor cannot run the graph.
+        """
+        compiled = library()
+        if compiled is None:
+            msg = "the compiled encoder is missing"
+            raise EngineFailed(msg)
+        self._layers = compiled.auricle_encoder_layers
+        self._windows = compiled.auricle_encoder_windows
+        self._dims, self._places = weights.dims, places
+        self._limit, self._n_threads = options.window_limit, options.n_encoder_threads
+        self._convolutions = compiled_convolutions(weights, options, graphs)
+        self._packing = Packing(weights)
+        self._encoder = self._packing.encoder()
+        self.n_stages = n_stages(weights.dims)
+
+    def run(self, stage: int, given: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Encoder`."""
+        hidden = given if stage else self._convolved(given)
+        first, last = stage_layers(self._dims, stage)
+        encoder, address = byref(self._encoder), hidden.ctypes.data
+        if self._layers(encoder, first, last, address, len(hidden), self._n_threads):
+            raise MemoryError
+        return hidden
+
+    def finish(self, given: NDArray[np.float32], state: CrossState) -> None:
+        """See `Encoder`."""
+        hidden = self.run(self.n_stages - 1, given)
+        n_layers = self._dims.n_decoder_layers
+        windows = (c_void_p * (len(PARTS) * n_layers))(*self._places.addresses(state))
+        scales = self._places.scales[state.place]
+        failed = self._windows(
+            *(byref(self._encoder), n_layers, hidden.ctypes.data, len(hidden), self._limit),
+            *(windows, scales.ctypes.data, self._n_threads),
+        )
+        if failed:
+            raise MemoryError
+        if not np.isfinite(hidden.sum() + scales.sum()):
+            msg = "the encoder gave values that are no numbers"
+            raise EngineFailed(msg)
+
+    def _convolved(self, log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        self._convolutions.set("log_mel", log_mel)
+        self._convolutions.run()
+        hidden: NDArray[np.float32] = self._convolutions.output("hidden")[0].copy()
+        self._convolutions.give_back()
+        return hidden
