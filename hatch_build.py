@@ -22,7 +22,18 @@ TARGET = "x86_64-linux-gnu.2.17"
 TAG = "py3-none-manylinux_2_17_x86_64"
 OPTIONS = (
     *("-target", TARGET, "-mcpu=x86_64_v4+avx512vnni"),
-    *("-std=c11", "-D_GNU_SOURCE", "-O3", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-s"),
+    *(
+        "-std=c11",
+        "-D_GNU_SOURCE",
+        "-O3",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-shared",
+        "-fPIC",
+        "-s",
+        "-lm",
+    ),
 )
 
 

@@ -16,6 +16,8 @@ from manifest import Recording
 
 SPEECH, _ = decode(ASK_NOT.path)
 FRAME_S = FRAME_LENGTH / SAMPLE_RATE
+ROUNDING = 1e-5
+"""Frames that come one by one are multiplied by other kernels than several."""
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +53,17 @@ def test_one_probability_for_each_begun_frame(vad: SileroVad) -> None:
 @pytest.mark.parametrize(
     "cuts", [(1,), (511, 512, 513), (5_000, 5_000, 70_001), tuple(range(0, 85_600, 333))]
 )
-def test_cut_of_the_stream_changes_no_bit(vad: SileroVad, cuts: tuple[int, ...]) -> None:
-    np.testing.assert_array_equal(listen(vad, SPEECH, cuts), listen(vad, SPEECH))
+def test_cut_of_the_stream_changes_nothing(vad: SileroVad, cuts: tuple[int, ...]) -> None:
+    np.testing.assert_allclose(
+        listen(vad, SPEECH, cuts), listen(vad, SPEECH), rtol=0, atol=ROUNDING
+    )
 
 
-def test_long_blocks_are_run_in_parts_and_change_no_bit(vad: SileroVad) -> None:
+def test_long_blocks_are_run_in_parts_and_change_nothing(vad: SileroVad) -> None:
     long = np.tile(SPEECH, 3)
     assert len(long) > 2 * MAX_FRAMES * FRAME_LENGTH
     frames = tuple(range(0, len(long), FRAME_LENGTH))
-    np.testing.assert_array_equal(listen(vad, long, frames), listen(vad, long))
+    np.testing.assert_allclose(listen(vad, long, frames), listen(vad, long), rtol=0, atol=ROUNDING)
 
 
 def test_state_is_a_value(vad: SileroVad) -> None:

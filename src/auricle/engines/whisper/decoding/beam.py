@@ -14,9 +14,9 @@ from auricle.engines.whisper.decoding.search import (
     SearchLimits,
     common_prefix,
     constrained,
-    log_sum_exp,
     looping_from,
 )
+from auricle.engines.whisper.native.log_sum_exp import log_sum_exp
 from auricle.engines.whisper.policy import Beam
 
 _TIME = -1

@@ -11,9 +11,9 @@ from auricle.engines.whisper.decoding.search import (
     Rows,
     SearchLimits,
     constrained,
-    log_sum_exp,
     looping_from,
 )
+from auricle.engines.whisper.native.log_sum_exp import log_sum_exp
 
 
 class GreedySearch:

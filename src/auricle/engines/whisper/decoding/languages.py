@@ -15,7 +15,7 @@ import numpy as np
 
 from auricle.engines.protocol import Stretch
 from auricle.engines.whisper.decoding.rules import LogitRow
-from auricle.engines.whisper.decoding.search import log_sum_exp
+from auricle.engines.whisper.native.log_sum_exp import log_sum_exp
 
 MIN_STRETCH_S = 2.5
 """Speech below which a stretch is joined with the next: too little to tell a language from."""

@@ -114,13 +114,6 @@ def common_prefix(texts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return first
 
 
-def log_sum_exp(logits: LogitRow) -> float:
-    """The logarithm of the sum of the exponentials."""
-    best = float(logits.max())
-    behind = logits - best
-    return best + float(np.log(np.exp(behind, out=behind).sum()))
-
-
 def looping_from(tokens: Sequence[int], eot: int) -> int | None:
     """Where the second round of a final loop of the text begins, or None.
 

@@ -30,12 +30,12 @@ from auricle.engines.whisper.decoding.search import (
     Rows,
     Search,
     SearchLimits,
-    log_sum_exp,
     looping_from,
     retelling_from,
 )
 from auricle.engines.whisper.decoding.streaming import TextStream
 from auricle.engines.whisper.generation_config import GenerationConfig
+from auricle.engines.whisper.native.log_sum_exp import log_sum_exp
 from auricle.engines.whisper.policy import DecodePolicy
 from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S, WhisperTokenizer
 from auricle.engines.whisper.window_places import CrossState

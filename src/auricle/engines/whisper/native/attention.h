@@ -8,6 +8,7 @@ enum {
     HEAD = 64,
     PAGE = 32,      /* positions of one page of a text's keys or values */
     LOOKERS = 4,    /* tokens whose look at a window is computed together */
+    FETCHED = 96,   /* positions that are fetched before they are needed */
     MOST_SEEN = 1536, /* positions of a window or a text */
 };
 
@@ -47,6 +48,7 @@ __attribute__((always_inline)) static inline void scores_of(
         Bytes products[LOOKERS][LANES];
         for (int i = 0; i < LANES; i++) {
             const int p = first + i < n_positions ? first + i : n_positions - 1;
+            _mm_prefetch((const char *)keys + (size_t)(p + FETCHED) * HEAD, _MM_HINT_T0);
             const Bytes key = _mm512_xor_si512(_mm512_loadu_si512(keys + (size_t)p * HEAD), sign);
             for (int q = 0; q < n; q++)
                 products[q][i] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), key, queries[q]);
@@ -67,6 +69,7 @@ __attribute__((always_inline)) static inline void mix_of(
         Bytes v[4];
         for (int i = 0; i < 4; i++) {
             const int p = first + i < n_positions ? first + i : n_positions - 1; /* its share is 0 */
+            _mm_prefetch((const char *)values + (size_t)(p + FETCHED) * HEAD, _MM_HINT_T0);
             v[i] = _mm512_loadu_si512(values + (size_t)p * HEAD);
         }
         const Bytes low01 = _mm512_unpacklo_epi8(v[0], v[1]), high01 = _mm512_unpackhi_epi8(v[0], v[1]);

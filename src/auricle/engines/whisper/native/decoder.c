@@ -106,3 +106,13 @@ void auricle_decoder_step(const Decoder *decoder, const Batch *batch, const Scra
     round_rows(s.normal, batch->n_wanted, d, s.rounded);
     linear(&decoder->projection, s.rounded, batch->n_wanted, logits);
 }
+
+/* The logarithm of the sum of the exponentials of n values. */
+float auricle_log_sum_exp(const float *values, int n) {
+    Floats most = all(-INFINITY), sum = all(0.0f);
+    for (int i = 0; i < n; i += LANES) most = _mm512_max_ps(most, load_first(values + i, n - i));
+    const float greatest = _mm512_reduce_max_ps(most);
+    for (int i = 0; i < n; i += LANES)
+        sum = _mm512_add_ps(sum, exponential(_mm512_sub_ps(load_first(values + i, n - i), all(greatest))));
+    return greatest + logf(_mm512_reduce_add_ps(sum));
+}

@@ -115,9 +115,11 @@ def library() -> ctypes.CDLL | None:
             *(encoder, c_int, c_void_p, c_int),
             *(c_float, windows, c_void_p, c_int),
         ],
+        "auricle_log_sum_exp": [c_void_p, c_int],
         "auricle_decoder_step": [POINTER(Decoder), POINTER(Batch), POINTER(Scratch), c_void_p],
     }
     for name, arguments in signatures.items():
         getattr(loaded, name).argtypes = arguments
     loaded.auricle_decoder_step.restype = None
+    loaded.auricle_log_sum_exp.restype = c_float
     return loaded

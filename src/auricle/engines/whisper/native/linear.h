@@ -7,6 +7,7 @@
 enum {
     GROUP = 64,  /* inputs that share a scale */
     STRIPE = 64, /* outputs computed together */
+    AHEAD = 8192, /* bytes of weights that are fetched before they are needed */
     TILE = 3,    /* rows computed together: as many as there are registers for */
 };
 
@@ -62,7 +63,10 @@ __attribute__((always_inline)) static inline void stripe_of(
                 products[row][part] = _mm512_set1_epi32(x.offsets[row * n_groups + group]);
         for (int i = 0; i < GROUP / 4; i++) {
             Bytes four[PARTS];
-            for (int part = 0; part < PARTS; part++) four[part] = _mm512_loadu_si512(weights + 64 * part);
+            for (int part = 0; part < PARTS; part++) {
+                four[part] = _mm512_loadu_si512(weights + 64 * part);
+                if (n < TILE) _mm_prefetch((const char *)weights + AHEAD + 64 * part, _MM_HINT_T0);
+            }
             weights += 4 * STRIPE;
             for (int row = 0; row < n; row++) {
                 const int8_t *levels = x.levels + (size_t)row * n_in + group * GROUP + 4 * i;

@@ -56,8 +56,7 @@ class NativeEncoder:
         hidden = given if stage else self._convolved(given)
         first, last = stage_layers(self._dims, stage)
         encoder, address = byref(self._encoder), hidden.ctypes.data
-        if self._layers(encoder, first, last, address, len(hidden), self._n_threads):
-            raise MemoryError
+        _check(self._layers(encoder, first, last, address, len(hidden), self._n_threads))
         return hidden
 
     def finish(self, given: NDArray[np.float32], state: CrossState) -> None:
@@ -66,12 +65,12 @@ class NativeEncoder:
         n_layers = self._dims.n_decoder_layers
         windows = (c_void_p * (len(PARTS) * n_layers))(*self._places.addresses(state))
         scales = self._places.scales[state.place]
-        failed = self._windows(
-            *(byref(self._encoder), n_layers, hidden.ctypes.data, len(hidden), self._limit),
-            *(windows, scales.ctypes.data, self._n_threads),
+        _check(
+            self._windows(
+                *(byref(self._encoder), n_layers, hidden.ctypes.data, len(hidden), self._limit),
+                *(windows, scales.ctypes.data, self._n_threads),
+            )
         )
-        if failed:
-            raise MemoryError
         if not np.isfinite(hidden.sum() + scales.sum()):
             msg = "the encoder gave values that are no numbers"
             raise EngineFailed(msg)
@@ -82,3 +81,9 @@ class NativeEncoder:
         hidden: NDArray[np.float32] = self._convolutions.output("hidden")[0].copy()
         self._convolutions.give_back()
         return hidden
+
+
+def _check(status: int) -> None:
+    if status:
+        msg = "there is no memory for the encoder to work in"
+        raise EngineFailed(msg)

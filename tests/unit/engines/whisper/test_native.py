@@ -1,0 +1,209 @@
+"""The compiled library against the reference and the graphs, and rows against themselves alone."""
+
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from auricle.engines.whisper.graphs.compiling import BYTE_LIMIT, GraphOptions
+from auricle.engines.whisper.kernel import Kernel, KernelLimits
+from auricle.engines.whisper.native import library as native_library
+from auricle.engines.whisper.native.library import library
+from auricle.engines.whisper.native.native_decoder import NativeDecoder
+from auricle.engines.whisper.native.native_encoder import NativeEncoder
+from auricle.engines.whisper.self_check import self_check
+from auricle.engines.whisper.stored_array import StoredArray, StoredPart
+from auricle.engines.whisper.weights import WhisperWeights
+from auricle.errors import EngineFailed
+from auricle.processor import has_wide_int8_dot
+from whisper import reference
+from whisper.checkpoints import SHAPES
+
+EXACT = GraphOptions.exact()
+GRAPHS = replace(
+    EXACT,
+    int8_encoder=True,
+    int8_decoder=True,
+    int8_activations=True,
+    int8_windows=True,
+    window_limit=BYTE_LIMIT,
+)
+NATIVE = replace(GRAPHS, native_encoder=True, native_decoder=True)
+Weights = Callable[[str], WhisperWeights]
+Kernels = Callable[[str, GraphOptions], Kernel]
+Floats = NDArray[np.float32]
+
+needs_library = pytest.mark.skipif(
+    not (has_wide_int8_dot() and library()), reason="this processor has no AVX-512 with VNNI"
+)
+
+
+def log_mel(name: str, n_frames: int, seed: int = 0) -> Floats:
+    random = np.random.default_rng(seed)
+    return random.normal(size=(SHAPES[name].n_mels, n_frames)).astype(np.float32)
+
+
+def last_logits(kernel: Kernel, mel: Floats, *given: list[int]) -> Floats:
+    state = kernel.encode(mel)
+    row = kernel.join(state)
+    logits: list[Floats] = [kernel.step({row: tokens})[0].copy() for tokens in given]
+    kernel.leave(row)
+    kernel.release(state)
+    return logits[-1]
+
+
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="it is for Linux on x86-64"
+)
+def test_the_library_is_compiled_where_the_package_is_installed() -> None:
+    assert library() is not None
+
+
+def test_where_there_is_no_library_graphs_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auricle.engines.whisper.graphs.compiling.library", lambda: None)
+    options = GraphOptions.fastest()
+    assert not options.native_encoder
+    assert not options.native_decoder
+
+
+def test_library_that_is_damaged_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    damaged = tmp_path_factory.mktemp("native") / "whisper.so"
+    damaged.write_bytes(b"\x7fELF, cut off")
+    monkeypatch.setattr(native_library, "FILE", damaged)
+    assert native_library.library.__wrapped__() is None
+
+
+def test_several_threads_of_a_worker_leave_the_decoder_to_the_graph() -> None:
+    assert not GraphOptions.fastest(n_threads=2).native_decoder
+
+
+@needs_library
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("n_positions", [1, 17, 64, 95, 96])
+def test_logits_stay_near_the_reference(
+    name: str, n_positions: int, tiny_weights: Weights, tiny_kernel: Kernels
+) -> None:
+    weights, kernel = tiny_weights(name), tiny_kernel(name, NATIVE)
+    assert isinstance(kernel._encoder, NativeEncoder)
+    assert isinstance(kernel._decoder, NativeDecoder)
+    mel = log_mel(name, 2 * n_positions)
+    tokens = [3, 17, 101, 5, 60, *range(20, 60)]  # beyond one page
+    expected, _ = reference.decode(weights, reference.encode(weights, mel), tokens)
+    given = last_logits(kernel, mel, tokens[:5], *([token] for token in tokens[5:]))
+    # 8 bits a value: the error is some hundredths of the logits' spread, never of its order.
+    assert np.abs(given - expected[-1]).max() < 0.25 * expected[-1].std()
+    assert np.corrcoef(given, expected[-1])[0, 1] > 0.995
+
+
+@needs_library
+@pytest.mark.parametrize(
+    "options", [replace(NATIVE, native_encoder=False), replace(NATIVE, native_decoder=False)]
+)
+def test_each_part_goes_with_the_graph_of_the_other(
+    options: GraphOptions, tiny_kernel: Kernels
+) -> None:
+    mel, tokens = log_mel("multilingual", 140), [3, 17, 101, 5, 60]
+    kernel = tiny_kernel("multilingual", options)
+    self_check(kernel)
+    graphs = last_logits(tiny_kernel("multilingual", GRAPHS), mel, tokens)
+    given = last_logits(kernel, mel, tokens)
+    assert np.abs(given - graphs).max() < 0.25 * graphs.std()
+
+
+@needs_library
+@pytest.mark.parametrize("n_windows", [1, 2, 5])
+@pytest.mark.parametrize("n_texts", [1, 2, 5, 7])
+def test_rows_are_the_same_in_company_and_alone_to_the_last_bit(
+    n_windows: int, n_texts: int, tiny_kernel: Kernels
+) -> None:
+    kernel = tiny_kernel("multilingual", NATIVE)
+    states = [kernel.encode(log_mel("multilingual", 34 + 30 * n, n)) for n in range(n_windows)]
+    pairs = [(state, i) for i in range(n_texts) for state in states][:12]
+    rows = [kernel.join(state) for state, _ in pairs]
+    given = [[3, 4], [5], [6], [7, 8, 9]]
+    together = [kernel.step({row: [*t, row % 3] for row in rows}).copy() for t in given]
+    for row in rows:
+        kernel.leave(row)
+    for n, (row, (state, _)) in enumerate(zip(rows, pairs, strict=True)):
+        alone = kernel.join(state)
+        for tokens, expected in zip(given, together, strict=True):
+            lone = kernel.step({alone: [*tokens, row % 3]})
+            np.testing.assert_array_equal(lone[0], expected[n])
+        kernel.leave(alone)
+    for state in states:
+        kernel.release(state)
+
+
+@needs_library
+def test_text_fed_at_once_is_the_text_fed_by_tokens_to_the_last_bit(tiny_kernel: Kernels) -> None:
+    kernel = tiny_kernel("multilingual", NATIVE)
+    mel, text = log_mel("multilingual", 100), list(range(1, 71))
+    by_token = last_logits(kernel, mel, *([token] for token in text))
+    np.testing.assert_array_equal(last_logits(kernel, mel, text), by_token)
+
+
+@needs_library
+def test_more_threads_encode_the_same(tiny_kernel: Kernels) -> None:
+    mel = log_mel("multilingual", 192)
+    given = [
+        last_logits(
+            tiny_kernel("multilingual", replace(NATIVE, n_encoder_threads=n)), mel, [1, 2, 3]
+        )
+        for n in (1, 2, 5, 100)
+    ]
+    for logits in given[1:]:
+        np.testing.assert_array_equal(logits, given[0])
+
+
+@needs_library
+@pytest.mark.parametrize("what", [np.nan, np.inf, -np.inf])
+def test_input_that_is_no_number_fails_instead_of_giving_text(
+    what: float, tiny_kernel: Kernels
+) -> None:
+    kernel = tiny_kernel("multilingual", NATIVE)
+    mel = log_mel("multilingual", 64)
+    mel[3, 5] = what
+    with pytest.raises(EngineFailed, match="no numbers"):
+        kernel.encode(mel)
+    assert kernel.free_places()[0] == 8
+
+
+@needs_library
+@pytest.mark.parametrize("what", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"encoder.1.{part}.weight" for part in ("self.qkv", "self.out", "ffn.up", "ffn.norm")),
+        *(f"decoder.1.{part}.weight" for part in ("self.qkv", "cross.kv", "cross.out", "ffn.down")),
+        *(f"encoder.1.{part}.bias" for part in ("self.qkv", "ffn.up", "ffn.down", "self.norm")),
+        *(f"decoder.1.{part}.bias" for part in ("self.qkv", "cross.query", "ffn.up", "self.norm")),
+        "decoder.norm.weight",
+        "decoder.embedding",
+    ],
+)
+def test_weights_that_are_no_numbers_fail_in_the_first_step(
+    name: str, what: float, tiny_weights: Weights
+) -> None:
+    weights = tiny_weights("multilingual")
+    broken = weights.array(name).copy()
+    broken.reshape(-1)[3] = what
+    arrays = dict(weights._arrays) | {name: StoredArray((StoredPart(broken),))}
+    kernel = Kernel(WhisperWeights(arrays), NATIVE, KernelLimits(1, 2, 32))
+    with pytest.raises(EngineFailed, match="no numbers"):
+        last_logits(kernel, log_mel("multilingual", 64), [1, 2])
+
+
+@needs_library
+def test_what_a_row_left_in_its_pages_is_not_seen_by_the_next(tiny_kernel: Kernels) -> None:
+    kernel = tiny_kernel("multilingual", NATIVE)
+    mel = log_mel("multilingual", 100)
+    expected = last_logits(kernel, mel, [1, 2, 3])
+    for cache in kernel._decoder.caches:
+        cache[:] = np.nan
+    np.testing.assert_array_equal(last_logits(kernel, mel, [1, 2, 3]), expected)
