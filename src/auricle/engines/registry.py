@@ -20,7 +20,7 @@ CTRANSLATE2_BEAM = 5
 OPENVINO_BEAM, OPENVINO_MARGIN = 3, 0.7
 """Width of beam search; ours keeps texts that differ in more than their times, and so needs fewer
 (`docs/benchmarks.md`). The margin is `DecodePolicy.beam_margin`."""
-OPENVINO_WIDE_BEAM, OPENVINO_WIDE_MARGIN = 5, 2.0
+OPENVINO_WIDE_BEAM, OPENVINO_WIDE_MARGIN = 4, 2.0
 """The same where a further text costs little (`GraphOptions.has_cheap_search`)."""
 
 MAX_ENCODER_THREADS = 4

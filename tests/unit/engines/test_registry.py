@@ -33,17 +33,25 @@ def refuse(kernel: object) -> None:
     raise EngineFailed(REASON)
 
 
+BYTES = replace(GraphOptions.exact(), int8_windows=True)
+BESIDE_BF16 = replace(BYTES, encoder=Arithmetic.BF16)
+
+
 @pytest.mark.parametrize(
-    ("encoder", "int8_windows", "beam_size"),
-    [(Arithmetic.F32, True, 5), (Arithmetic.BF16, True, 3), (Arithmetic.F32, False, 3)],
+    ("options", "beam_size"),
+    [
+        (BYTES, 4),
+        (BESIDE_BF16, 3),
+        (replace(BESIDE_BF16, native_decoder=True), 4),
+        (GraphOptions.exact(), 3),
+    ],
 )
 def test_more_texts_are_followed_where_they_cost_little_beside_the_encoder(
-    encoder: Arithmetic, *, int8_windows: bool, beam_size: int
+    options: GraphOptions, beam_size: int
 ) -> None:
-    graphs = replace(GraphOptions.exact(), encoder=encoder, int8_windows=int8_windows)
-    assert graphs.decoder_properties()["INFERENCE_PRECISION_HINT"] == "f32"
-    assert openvino_policy(graphs).beam_size == beam_size
-    assert openvino_policy(graphs, 2).beam_size == 2
+    assert options.decoder_properties()["INFERENCE_PRECISION_HINT"] == "f32"
+    assert openvino_policy(options).beam_size == beam_size
+    assert openvino_policy(options, 2).beam_size == 2
 
 
 def test_a_failed_self_check_is_a_warning_with_its_reason(

@@ -1,8 +1,6 @@
 /* The layers of Whisper's encoder behind its convolutions, and the windows they end in.
    `native/native_encoder.py` describes the arguments and calls it. */
 
-#include <stdlib.h>
-
 #include "layers.h"
 #include "softmax.h"
 #include "spread.h"
@@ -39,7 +37,7 @@ typedef struct {
     float *hidden, *qkv, *mixed; /* (n, d_model), (n, 3 * d_model), (n, d_model) */
     int n, n_all;                /* positions, and those filled up to whole stripes */
     Room *rooms;                 /* of each thread */
-    int layer;
+    int layer;                   /* of the encoder, or of the decoder's windows */
     int8_t *const *windows; /* by layer of the decoder keys and values: (n_heads, n, HEAD) */
     float *scales;          /* likewise: (2 * n_layers, d_model) */
     float limit;            /* the greatest byte of a window */
@@ -186,7 +184,7 @@ static void *taken(char **from, size_t n_bytes) {
     return room;
 }
 
-/* Room for one thread behind `from`, which is moved behind it; from 0 it says how much that is. */
+/* Room for one thread behind `from`, which is moved behind it. */
 static Room room_behind(char **from, size_t n_all, size_t d) {
     const size_t in_block = BLOCK * 4 * d, in_scores = QUERY_BLOCK * n_all;
     const size_t most = in_block > in_scores ? in_block : in_scores;
@@ -205,53 +203,49 @@ static Room room_behind(char **from, size_t n_all, size_t d) {
     return r;
 }
 
-/* Give an encoding what it works in; NULL without memory, else to be freed. */
-static void *make_room(Encoding *e, Room *rooms, int n_threads) {
+static int n_threads_of(int wanted) { return wanted < MOST_THREADS ? wanted : MOST_THREADS; }
+
+/* Divide memory from `at`, a multiple of 64, into what an encoding works in; gives its end. */
+static char *divide(char *at, Encoding *e, Room *rooms, int n_threads) {
     const size_t d = (size_t)e->encoder->d_model, n = (size_t)e->n;
-    char *at = NULL;
-    room_behind(&at, (size_t)e->n_all, d);
-    const size_t shared = sizeof(float) * 4 * n * d, all_rooms = (size_t)at * (size_t)n_threads;
-    char *memory = calloc(1, shared + all_rooms + 3 * 64);
-    if (memory == NULL) return NULL;
-    at = (char *)(((uintptr_t)memory + 63) / 64 * 64);
+    e->rooms = rooms;
+    e->n_all = (e->n + STRIPE - 1) / STRIPE * STRIPE;
     e->qkv = taken(&at, sizeof(float) * 3 * n * d);
     e->mixed = taken(&at, sizeof(float) * n * d);
     for (int i = 0; i < n_threads; i++) rooms[i] = room_behind(&at, (size_t)e->n_all, d);
-    e->rooms = rooms;
-    return memory;
+    return at;
 }
 
-static int n_threads_of(int wanted) { return wanted < MOST_THREADS ? wanted : MOST_THREADS; }
-
-/* Layers first to last - 1 over the n positions of `hidden`, in place. 0, or 1 without memory. */
-int auricle_encoder_layers(const Encoder *encoder, int first, int last, float *hidden, int n, int n_wanted_threads) {
+/* Bytes that the functions below work in, for up to n positions. */
+int64_t auricle_encoder_room(const Encoder *encoder, int n, int n_threads) {
     Room rooms[MOST_THREADS];
-    Encoding e = {.encoder = encoder, .hidden = hidden, .n = n, .n_all = (n + STRIPE - 1) / STRIPE * STRIPE};
-    const int n_threads = n_threads_of(n_wanted_threads), n_blocks = (n + BLOCK - 1) / BLOCK;
-    void *memory = make_room(&e, rooms, n_threads);
-    if (memory == NULL) return 1;
+    Encoding e = {.encoder = encoder, .n = n};
+    return (int64_t)(uintptr_t)divide(NULL, &e, rooms, n_threads_of(n_threads));
+}
+
+/* Layers first to last - 1 over the n positions of `hidden`, in place. */
+void auricle_encoder_layers(const Encoder *encoder, int first, int last, float *hidden, int n, char *room, int n_threads) {
+    Room rooms[MOST_THREADS];
+    Encoding e = {.encoder = encoder, .hidden = hidden, .n = n};
+    const int n_hands = n_threads_of(n_threads), n_blocks = (n + BLOCK - 1) / BLOCK;
+    divide(room, &e, rooms, n_hands);
+    for (int i = 0; i < n_hands; i++) memset(rooms[i].zeros, 0, sizeof(float) * (size_t)e.n_all);
     for (e.layer = first; e.layer < last; e.layer++) {
-        spread(qkv_of_block, &e, n_blocks, n_threads);
-        spread(attention_of_head, &e, encoder->d_model / HEAD, n_threads);
-        spread(rest_of_block, &e, n_blocks, n_threads);
+        spread(qkv_of_block, &e, n_blocks, n_hands);
+        spread(attention_of_head, &e, encoder->d_model / HEAD, n_hands);
+        spread(rest_of_block, &e, n_blocks, n_hands);
     }
-    free(memory);
-    return 0;
 }
 
-/* What the decoder's n_layers look at: bytes within the limit, and their scales. 0, or 1. */
-int auricle_encoder_windows(const Encoder *encoder, int n_layers, float *hidden, int n, float limit,
-                            int8_t *const *windows, float *scales, int n_wanted_threads) {
+/* What the decoder's n_layers look at: bytes within the limit, and their scales. */
+void auricle_encoder_windows(const Encoder *encoder, int n_layers, float *hidden, int n, float limit,
+                             int8_t *const *windows, float *scales, char *room, int n_threads) {
     Room rooms[MOST_THREADS];
-    Encoding e = {.encoder = encoder, .hidden = hidden, .n = n, .n_all = STRIPE,
-                  .windows = windows, .scales = scales, .limit = limit};
-    const int n_threads = n_threads_of(n_wanted_threads), n_blocks = (n + BLOCK - 1) / BLOCK;
-    void *memory = make_room(&e, rooms, n_threads);
-    if (memory == NULL) return 1;
+    Encoding e = {.encoder = encoder, .hidden = hidden, .n = n, .windows = windows, .scales = scales, .limit = limit};
+    const int n_hands = n_threads_of(n_threads), n_blocks = (n + BLOCK - 1) / BLOCK;
+    divide(room, &e, rooms, n_hands);
     for (e.layer = 0; e.layer < n_layers; e.layer++) {
-        spread(window_of_block, &e, n_blocks, n_threads);
-        spread(bytes_of_head, &e, 2 * encoder->d_model / HEAD, n_threads);
+        spread(window_of_block, &e, n_blocks, n_hands);
+        spread(bytes_of_head, &e, 2 * encoder->d_model / HEAD, n_hands);
     }
-    free(memory);
-    return 0;
 }

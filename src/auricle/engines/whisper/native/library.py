@@ -1,7 +1,7 @@
 """The compiled library: its functions, and its structures as in `encoder.c` and `decoder.c`."""
 
 import ctypes
-from ctypes import POINTER, Structure, c_float, c_int, c_int32, c_void_p
+from ctypes import POINTER, Structure, c_float, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 
@@ -103,23 +103,24 @@ class Scratch(Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The library, or nothing where it was not compiled: on ARM, or beside Linux."""
-    try:
-        loaded = ctypes.CDLL(str(FILE))
-    except OSError:
-        return None
-    encoder, windows = POINTER(Encoder), POINTER(c_void_p)
+    """The library, or nothing where there is none (on ARM, beside Linux) or an older one."""
+    encoder, room = POINTER(Encoder), c_void_p
     signatures = {
-        "auricle_encoder_layers": [encoder, c_int, c_int, c_void_p, c_int, c_int],
+        "auricle_encoder_room": [encoder, c_int, c_int],
+        "auricle_encoder_layers": [encoder, c_int, c_int, c_void_p, c_int, room, c_int],
         "auricle_encoder_windows": [
-            *(encoder, c_int, c_void_p, c_int),
-            *(c_float, windows, c_void_p, c_int),
+            *(encoder, c_int, c_void_p, c_int, c_float),
+            *(POINTER(c_void_p), c_void_p, room, c_int),
         ],
         "auricle_log_sum_exp": [c_void_p, c_int],
         "auricle_decoder_step": [POINTER(Decoder), POINTER(Batch), POINTER(Scratch), c_void_p],
     }
-    for name, arguments in signatures.items():
-        getattr(loaded, name).argtypes = arguments
-    loaded.auricle_decoder_step.restype = None
-    loaded.auricle_log_sum_exp.restype = c_float
+    results = {"auricle_encoder_room": c_int64, "auricle_log_sum_exp": c_float}
+    try:
+        loaded = ctypes.CDLL(str(FILE))
+        for name, arguments in signatures.items():
+            function = getattr(loaded, name)
+            function.argtypes, function.restype = arguments, results.get(name)
+    except (OSError, AttributeError):
+        return None
     return loaded

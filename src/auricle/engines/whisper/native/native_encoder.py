@@ -21,6 +21,9 @@ from auricle.engines.whisper.weights import WhisperWeights
 from auricle.engines.whisper.window_places import PARTS, CrossState, WindowPlaces
 from auricle.errors import EngineFailed
 
+_ALIGNED = 64
+"""Bytes that the address of its memory is a multiple of."""
+
 
 class NativeEncoder:
     """See `Encoder`."""
@@ -50,13 +53,18 @@ class NativeEncoder:
         self._packing = Packing(weights)
         self._encoder = self._packing.encoder()
         self.n_stages = n_stages(weights.dims)
+        n_bytes = compiled.auricle_encoder_room(
+            byref(self._encoder), weights.dims.n_audio, self._n_threads
+        )
+        self._memory = np.empty(n_bytes + _ALIGNED, np.uint8)  # touched as windows need it
+        self._room = -(-self._memory.ctypes.data // _ALIGNED) * _ALIGNED
 
     def run(self, stage: int, given: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Encoder`."""
         hidden = given if stage else self._convolved(given)
         first, last = stage_layers(self._dims, stage)
         encoder, address = byref(self._encoder), hidden.ctypes.data
-        _check(self._layers(encoder, first, last, address, len(hidden), self._n_threads))
+        self._layers(encoder, first, last, address, len(hidden), self._room, self._n_threads)
         return hidden
 
     def finish(self, given: NDArray[np.float32], state: CrossState) -> None:
@@ -65,11 +73,9 @@ class NativeEncoder:
         n_layers = self._dims.n_decoder_layers
         windows = (c_void_p * (len(PARTS) * n_layers))(*self._places.addresses(state))
         scales = self._places.scales[state.place]
-        _check(
-            self._windows(
-                *(byref(self._encoder), n_layers, hidden.ctypes.data, len(hidden), self._limit),
-                *(windows, scales.ctypes.data, self._n_threads),
-            )
+        self._windows(
+            *(byref(self._encoder), n_layers, hidden.ctypes.data, len(hidden), self._limit),
+            *(windows, scales.ctypes.data, self._room, self._n_threads),
         )
         if not np.isfinite(hidden.sum() + scales.sum()):
             msg = "the encoder gave values that are no numbers"
@@ -81,9 +87,3 @@ class NativeEncoder:
         hidden: NDArray[np.float32] = self._convolutions.output("hidden")[0].copy()
         self._convolutions.give_back()
         return hidden
-
-
-def _check(status: int) -> None:
-    if status:
-        msg = "there is no memory for the encoder to work in"
-        raise EngineFailed(msg)
