@@ -29,6 +29,10 @@ SILENCE_DB = -110.0
 _FRAME_S = FRAME_LENGTH / SAMPLE_RATE
 
 
+_SHARES = (np.arange(1, FRAME_LENGTH + 1) / FRAME_LENGTH).astype(np.float32)
+"""Of the way from a frame's first gain to its last one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loudness:
     """What is known behind a frame; None: nothing yet. The gain is a factor."""
@@ -37,22 +41,19 @@ class Loudness:
     level_db: float | None = None
     gain: float = 1.0
 
-    def after(self, frame_db: float) -> "Loudness":
-        """Behind one more frame of that level."""
-        if frame_db < SILENCE_DB:
-            return self
-        floor_db, level_db = self._floor_after(frame_db), self.level_db
-        if frame_db - floor_db >= CONTRAST_DB:
-            faded = -np.inf if level_db is None else level_db - LEVEL_FALL_DB_PER_S * _FRAME_S
-            level_db = max(frame_db, faded)
-        return Loudness(floor_db, level_db, _gain(level_db))
 
-    def _floor_after(self, frame_db: float) -> float:
-        if self.floor_db is None:
-            return frame_db
-        if frame_db < self.floor_db:
-            return self.floor_db + FLOOR_FALL * (frame_db - self.floor_db)
-        return min(frame_db, self.floor_db + FLOOR_RISE_DB_PER_S * _FRAME_S)
+def _floor_after(frame_db: float, floor_db: float | None) -> float:
+    if floor_db is None:
+        return frame_db
+    if frame_db < floor_db:
+        return floor_db + FLOOR_FALL * (frame_db - floor_db)
+    return min(frame_db, floor_db + FLOOR_RISE_DB_PER_S * _FRAME_S)
+
+
+def _level_after(frame_db: float, level_db: float | None) -> float:
+    if level_db is None:
+        return frame_db
+    return max(frame_db, level_db - LEVEL_FALL_DB_PER_S * _FRAME_S)
 
 
 def _gain(level_db: float | None) -> float:
@@ -80,11 +81,15 @@ def raise_quiet(
     Returns:
         Frames of the same shape, within -1..1, and the loudness behind them.
     """
-    gains = [loudness.gain]
+    floor_db, level_db, gain = loudness.floor_db, loudness.level_db, loudness.gain
+    gains = [gain]
     for frame_db in _levels_db(frames):
-        loudness = loudness.after(frame_db)
-        gains.append(loudness.gain)
-    begins, ends = np.array(gains[:-1])[:, None], np.array(gains[1:])[:, None]
-    share = np.arange(1, FRAME_LENGTH + 1) / FRAME_LENGTH
-    raised = frames * (begins + (ends - begins) * share)
-    return np.clip(raised, -1, 1).astype(np.float32), loudness
+        if frame_db >= SILENCE_DB:
+            floor_db = _floor_after(frame_db, floor_db)
+            if frame_db - floor_db >= CONTRAST_DB:
+                level_db = _level_after(frame_db, level_db)
+                gain = _gain(level_db)
+        gains.append(gain)
+    edges = np.array(gains, np.float32)[:, None]
+    raised = frames * (edges[:-1] + (edges[1:] - edges[:-1]) * _SHARES)
+    return np.clip(raised, -1, 1, out=raised), Loudness(floor_db, level_db, gain)
