@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
 from auricle.engines.protocol import DecodeOptions, Engine, Failed, Final, Hypothesis, Utterance
@@ -52,9 +53,10 @@ def measure(stage: Stage) -> list[Verdict]:
         peaks = measure_peaks()
         stage.recorder.write("peaks", peaks.as_json())
         for name, (engine, dims) in engines.items():
-            before_s = own_cpu_s()
-            heard = decode(engine, windows.waveforms)
-            spent[name].append((own_cpu_s() - before_s) / len(heard))
+            with threadpool_limits(1):  # as in a worker: NumPy's second thread would spin
+                before_s = own_cpu_s()
+                heard = decode(engine, windows.waveforms)
+                spent[name].append((own_cpu_s() - before_s) / len(heard))
             n_tokens = sum(h.n_tokens + 1 for h in heard) / len(heard)  # and the end of text
             floors[name].append(floor_s(dims, peaks, n_tokens))
             counts[name] += count(stage, windows, heard)

@@ -300,7 +300,8 @@ class OpenVinoWhisper:
         if live.encoding is not None:
             self._kernel.release(live.encoding.state)
         self._unencoded.discard(key)
-        trim_heap()
+        if not self._live:
+            trim_heap()
 
     def _fail_all(self, error: EngineFailed) -> list[tuple[int, DecodeEvent]]:
         """A fault of the graphs leaves no row that could be trusted."""
