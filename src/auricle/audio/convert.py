@@ -18,6 +18,8 @@ BATCH_S = 0.5
 """Frames may hold 2.5 ms; converting half a second at once costs a tenth per sample."""
 
 
+_NOTHING = np.zeros(0, np.float32)
+
 _DTYPES: dict[str, type[np.generic]] = {
     "u8": np.uint8,
     "s16": np.int16,
@@ -79,6 +81,7 @@ class Converter:
         self._damage = damage
         self._batch = [form.silence(0)]
         self._n_batched = 0
+        self._n_at_once = BATCH_S * form.sample_rate
         self._resampler = (
             soxr.ResampleStream(form.sample_rate, SAMPLE_RATE, form.n_channels, dtype="float32")
             if form.sample_rate != SAMPLE_RATE
@@ -109,8 +112,8 @@ class Converter:
     def _add(self, samples: NDArray[Any]) -> Waveform:
         self._batch.append(samples)
         self._n_batched += len(samples)
-        if self._n_batched < BATCH_S * self.form.sample_rate:
-            return np.zeros(0, np.float32)
+        if self._n_batched < self._n_at_once:
+            return _NOTHING
         return self._convert(is_last=False)
 
     def _convert(self, *, is_last: bool) -> Waveform:

@@ -217,7 +217,9 @@ class Decoder:
             self._n_forms += 1
         for n_missing in timeline.missing(frame):
             yield self._converter.feed_silence(n_missing)
-        yield self._converter.feed(frame)
+        piece = self._converter.feed(frame)
+        if len(piece):  # most frames are kept back, to be converted together
+            yield piece
 
     def _count(self, piece: Waveform) -> Waveform:
         self._n_samples += len(piece)

@@ -5,8 +5,8 @@ speakers is heard in a window of ten seconds. Embedding is 3D-Speaker's CAM++ (W
 2023): a stretch of one voice as a vector. Both and the projection are in `models/`, which says
 where they come from.
 
-onnxruntime runs them in float32; but where the processor multiplies tiles of bfloat16, OpenVINO
-takes voices so, in less than half the time (`docs/benchmarks.md`).
+onnxruntime runs them in float32; but where the processor multiplies bfloat16, OpenVINO takes voices
+so, in less than half to two thirds of the time (`docs/benchmarks.md`).
 """
 
 from collections.abc import Callable
@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from auricle.audio.waveform import Waveform
 from auricle.diarization.embedding import MODELS, Embedding
 from auricle.diarization.filter_bank import FilterBank
-from auricle.processor import has_bf16_tiles
+from auricle.processor import has_bf16
 
 PowersetScores = NDArray[np.float32]
 """Log-probabilities of the sets of at most two of three speakers, shape (n_frames, 7)."""
 
 VOICE_FRAMES = 300
-"""In tiles a shorter stretch of a voice is repeated to this many frames: for each length the
+"""In bfloat16 a shorter stretch of a voice is repeated to this many frames: for each length the
 kernels are made anew, which takes longer than what they compute."""
 
 _Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -37,9 +37,9 @@ class Networks:
     """Both networks, loaded. Stateless between calls; one thread computes."""
 
     def __init__(self, folder: Path = MODELS) -> None:
-        self._in_tiles = has_bf16_tiles()
+        self._in_bf16 = has_bf16()
         self._segmentation = _with_onnxruntime(folder / "segmentation.onnx")
-        load = _with_openvino if self._in_tiles else _with_onnxruntime
+        load = _with_openvino if self._in_bf16 else _with_onnxruntime
         self._embedding = load(folder / "campplus.onnx")
 
     def segment(self, waveform: Waveform) -> PowersetScores:
@@ -50,7 +50,7 @@ class Networks:
     def embed(self, features: FilterBank) -> Embedding:
         """The voice in these frames, at least a few; their mean is removed here."""
         centred = features - features.mean(axis=0)
-        if self._in_tiles and len(centred) < VOICE_FRAMES:
+        if self._in_bf16 and len(centred) < VOICE_FRAMES:
             centred = np.resize(centred, (VOICE_FRAMES, centred.shape[1]))  # again and again
         embedding: Embedding = self._embedding(centred[None])[0]
         return embedding

@@ -10,18 +10,18 @@ from auricle.processor import has_bf16
 from harness.conversation import conversation, share_of, voices
 
 
-def networks_of(*, in_tiles: bool) -> Networks:
-    """As on a processor with tiles of bfloat16, or without; one without bfloat16 cannot be both."""
-    if in_tiles and not has_bf16():
+def networks_of(*, in_bf16: bool) -> Networks:
+    """As on a processor with bfloat16, or without; one without cannot be both."""
+    if in_bf16 and not has_bf16():
         pytest.skip("OpenVINO refuses bfloat16 on this processor")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("auricle.diarization.networks.has_bf16_tiles", lambda: in_tiles)
+        patch.setattr("auricle.diarization.networks.has_bf16", lambda: in_bf16)
         return Networks()
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["float32", "tiles"])
+@pytest.fixture(scope="module", params=[False, True], ids=["float32", "bfloat16"])
 def networks(request: pytest.FixtureRequest) -> Networks:
-    return networks_of(in_tiles=request.param)
+    return networks_of(in_bf16=request.param)
 
 
 def found(speakers: Speakers) -> list[tuple[float, float, str]]:
@@ -46,9 +46,9 @@ def test_silence_has_no_speakers(networks: Networks, n_samples: int) -> None:
 
 
 @pytest.mark.parametrize("n_frames", [40, 120, 299, 300])
-def test_a_voice_in_tiles_is_that_of_its_frames_again_and_again(n_frames: int) -> None:
+def test_a_voice_in_bf16_is_that_of_its_frames_again_and_again(n_frames: int) -> None:
     features = filter_bank(voices()[0])[50 : 50 + n_frames]
-    exact = networks_of(in_tiles=False).embed(np.resize(features, (VOICE_FRAMES, N_BINS)))
-    voice = networks_of(in_tiles=True).embed(features)
+    exact = networks_of(in_bf16=False).embed(np.resize(features, (VOICE_FRAMES, N_BINS)))
+    voice = networks_of(in_bf16=True).embed(features)
     alike = voice @ exact / (np.linalg.norm(voice) * np.linalg.norm(exact))
     assert alike > 0.99
