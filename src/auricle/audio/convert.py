@@ -44,18 +44,18 @@ class Form:
         """The form of a frame."""
         return cls(frame.sample_rate, frame.layout.nb_channels, frame.format.name)
 
+    def is_of(self, frame: AudioFrame) -> bool:
+        """Whether the frame has this form."""
+        return (
+            frame.sample_rate == self.sample_rate
+            and frame.layout.nb_channels == self.n_channels
+            and frame.format.name == self.sample_format
+        )
+
     @property
     def dtype(self) -> type[np.generic]:
         """Of a sample."""
         return _DTYPES[self.sample_format.removesuffix("p")]
-
-    def samples(self, frame: AudioFrame) -> NDArray[Any]:
-        """The frame's samples without a copy if it can be, shape (n_samples, n_channels)."""
-        buffers: tuple[Any, ...] = frame.planes
-        planes: list[NDArray[Any]] = [np.frombuffer(buffer, self.dtype) for buffer in buffers]
-        if len(planes) == 1:  # packed, or one channel; a buffer may be longer than its samples
-            return planes[0][: frame.samples * self.n_channels].reshape(-1, self.n_channels)
-        return np.stack([plane[: frame.samples] for plane in planes], axis=1)
 
     def silence(self, n_samples: int) -> NDArray[Any]:
         """Samples without sound, shape (n_samples, n_channels)."""
@@ -82,6 +82,7 @@ class Converter:
         self._batch = [form.silence(0)]
         self._n_batched = 0
         self._n_at_once = BATCH_S * form.sample_rate
+        self._dtype = form.dtype
         self._resampler = (
             soxr.ResampleStream(form.sample_rate, SAMPLE_RATE, form.n_channels, dtype="float32")
             if form.sample_rate != SAMPLE_RATE
@@ -96,7 +97,7 @@ class Converter:
 
     def feed(self, frame: AudioFrame) -> Waveform:
         """Convert; some is kept back until `finish`."""
-        return self._add(self.form.samples(frame))
+        return self._add(self._samples(frame))
 
     def feed_silence(self, n_samples: int) -> Waveform:
         """As a frame of silence, `n_samples` at the frames' rate."""
@@ -108,6 +109,16 @@ class Converter:
         if self._downmixer:
             mixed.append(np.clip(self._downmixer.finish(), -1, 1))
         return np.concatenate(mixed)
+
+    def _samples(self, frame: AudioFrame) -> NDArray[Any]:
+        """The frame's samples without a copy if it can be, shape (n_samples, n_channels)."""
+        n_channels = self.form.n_channels
+        buffers: tuple[Any, ...] = frame.planes  # may be longer than their samples
+        if len(buffers) == 1:  # packed, or one channel
+            values = np.frombuffer(buffers[0], self._dtype)
+            return values[: frame.samples * n_channels].reshape(-1, n_channels)
+        planes = [np.frombuffer(buffer, self._dtype)[: frame.samples] for buffer in buffers]
+        return np.stack(planes, axis=1)
 
     def _add(self, samples: NDArray[Any]) -> Waveform:
         self._batch.append(samples)

@@ -202,14 +202,14 @@ class Decoder:
         return is_usable
 
     def _convert(self, frame: AudioFrame, timeline: Timeline) -> Iterator[Waveform]:
-        form = Form.of(frame)
-        self._n_decoded_bytes += frame.samples * form.n_channels * frame.format.bytes
+        self._n_decoded_bytes += frame.samples * frame.layout.nb_channels * frame.format.bytes
         if self._n_decoded_bytes > self._limits.max_decoded_bytes:
             raise TooLarge(
                 f"the recording decodes to more than the limit of "
                 f"{self._limits.max_decoded_bytes} bytes"
             )
-        if self._converter is None or self._converter.form != form:
+        if self._converter is None or not self._converter.form.is_of(frame):
+            form = Form.of(frame)
             self._check_form(form.sample_rate, form.n_channels)
             if self._converter:
                 yield self._converter.finish()

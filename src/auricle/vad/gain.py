@@ -64,7 +64,7 @@ def _gain(level_db: float | None) -> float:
 
 
 def _levels_db(frames: NDArray[np.float32]) -> list[float]:
-    mean_square = np.square(frames, dtype=np.float64).mean(axis=1)
+    mean_square = np.einsum("ij,ij->i", frames, frames) / FRAME_LENGTH
     levels: list[float] = (10 * np.log10(np.maximum(mean_square, 1e-20))).tolist()
     return levels
 
@@ -90,6 +90,9 @@ def raise_quiet(
                 level_db = _level_after(frame_db, level_db)
                 gain = _gain(level_db)
         gains.append(gain)
+    behind = Loudness(floor_db, level_db, gain)
+    if max(gains) == 1:
+        return frames, behind
     edges = np.array(gains, np.float32)[:, None]
     raised = frames * (edges[:-1] + (edges[1:] - edges[:-1]) * _SHARES)
-    return np.clip(raised, -1, 1, out=raised), Loudness(floor_db, level_db, gain)
+    return np.clip(raised, -1, 1, out=raised), behind

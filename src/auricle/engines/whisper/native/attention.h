@@ -78,7 +78,7 @@ __attribute__((always_inline)) static inline void mix_of(
             _mm512_unpacklo_epi16(low01, low23), _mm512_unpackhi_epi16(low01, low23),
             _mm512_unpacklo_epi16(high01, high23), _mm512_unpackhi_epi16(high01, high23)};
         for (int q = 0; q < n; q++) {
-            const Bytes share = _mm512_set1_epi32(*(const int32_t *)(shares[q] + first));
+            const Bytes share = all_of_four(shares[q] + first);
             for (int i = 0; i < 4; i++) mixed[q][i] = _mm512_dpbusd_epi32(mixed[q][i], share, four[i]);
         }
     }

@@ -1,5 +1,5 @@
 /* A step of Whisper's decoder: the next tokens of any number of texts in, logits out.
-   `native/decoder.py` describes the arguments and calls it. */
+   `native/native_decoder.py` describes the arguments and calls it. */
 
 #include "attention.h"
 #include "layers.h"

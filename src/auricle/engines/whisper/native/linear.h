@@ -70,7 +70,7 @@ __attribute__((always_inline)) static inline void stripe_of(
             weights += 4 * STRIPE;
             for (int row = 0; row < n; row++) {
                 const int8_t *levels = x.levels + (size_t)row * n_in + group * GROUP + 4 * i;
-                const Bytes level = _mm512_set1_epi32(*(const int32_t *)levels);
+                const Bytes level = all_of_four(levels);
                 for (int part = 0; part < PARTS; part++)
                     products[row][part] = _mm512_dpbusd_epi32(products[row][part], four[part], level);
             }

@@ -14,6 +14,13 @@ typedef __m512i Bytes;
 
 static inline Floats all(float value) { return _mm512_set1_ps(value); }
 static inline Floats load(const float *from) { return _mm512_loadu_ps(from); }
+/* Four bytes sixteen times. */
+static inline Bytes all_of_four(const void *bytes) {
+    int32_t four;
+    memcpy(&four, bytes, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+
 /* The first n; in place of others what no exponential is made of. */
 static inline Floats load_first(const float *from, int n) {
     return _mm512_mask_loadu_ps(all(-INFINITY), n < LANES ? (__mmask16)((1 << n) - 1) : (__mmask16)0xffff, from);
