@@ -106,7 +106,7 @@ class _Reading:
             "n_samples": len(waveform),
             "expected_s": expected_s,
         }
-        self._channel.write(header, waveform.tobytes() + speech.tobytes())
+        self._channel.write(header, np.concatenate([waveform, speech]).data.cast("B"))
         self._n_samples += len(waveform)
 
 

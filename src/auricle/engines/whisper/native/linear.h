@@ -38,7 +38,7 @@ static inline void round_group(const float *x, int8_t *levels, float *step, int3
         _mm_storeu_si128((__m128i *)(levels + i), _mm512_cvtsepi32_epi8(level));
     }
     *step = greatest / 127.0f;
-    *offset = -128 * _mm512_reduce_add_epi32(sum);
+    *offset = (int32_t)(-128u * (uint32_t)_mm512_reduce_add_epi32(sum)); /* of no numbers: anything */
 }
 
 static inline void round_rows(const float *x, int n_rows, int n_in, Rounded to) {
