@@ -1,6 +1,8 @@
 """Processor time of this process and of the machine."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from auricle.process_tree import TICKS_PER_S
@@ -9,6 +11,15 @@ from auricle.process_tree import TICKS_PER_S
 def own_cpu_s() -> float:
     """Seconds this process's threads have computed; its children do not count."""
     return time.process_time()
+
+
+@contextmanager
+def one_thread_of_numpy() -> Iterator[None]:
+    """As in a process of the server: a second thread would spin, which counts as work."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
 
 
 def machine_cpu_s() -> float | None:

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from auricle.audio.decode import Decoder
 from auricle.audio.decode_limits import DecodeLimits
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
-from cpu_time import own_cpu_s
+from cpu_time import one_thread_of_numpy, own_cpu_s
 from diarizers import Diarizer, OurDiarizer, SherpaOnnx
 from manifest import Recording, find_manifest, read_manifest
 from records import Recorder, describe_run
@@ -103,7 +102,7 @@ def run(diarizer: Diarizer, recordings: Sequence[Recording], recorder: Recorder)
     for recording in recordings:
         waveform = decode(recording.path)
         started_s, cpu_s = time.perf_counter(), own_cpu_s()
-        with threadpool_limits(1):  # NumPy's second thread would spin
+        with one_thread_of_numpy():
             turns = diarizer.turns(waveform)
         wall_s, cpu_s = time.perf_counter() - started_s, own_cpu_s() - cpu_s
         outcome = score(recording, turns, len(waveform) / SAMPLE_RATE, cpu_s)

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from auricle.audio.waveform import SAMPLE_RATE, Waveform
 from auricle.engines.protocol import DecodeOptions, Engine, Failed, Final, Hypothesis, Utterance
@@ -22,7 +21,7 @@ from auricle.scoring.wer import ErrorCounts
 from auricle.served_weights import Weights
 from auricle.settings import load
 from auricle.transcript.joining import join_texts
-from cpu_time import own_cpu_s
+from cpu_time import one_thread_of_numpy, own_cpu_s
 from peaks import Peaks, measure_peaks
 from stage import Auricle, Stage
 from verdict import Aim, Series, Verdict, compare
@@ -53,7 +52,7 @@ def measure(stage: Stage) -> list[Verdict]:
         peaks = measure_peaks()
         stage.recorder.write("peaks", peaks.as_json())
         for name, (engine, dims) in engines.items():
-            with threadpool_limits(1):  # as in a worker: NumPy's second thread would spin
+            with one_thread_of_numpy():
                 before_s = own_cpu_s()
                 heard = decode(engine, windows.waveforms)
                 spent[name].append((own_cpu_s() - before_s) / len(heard))

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
 from auricle.audio.log_mel import FRAMES_PER_S, log_mel
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.process_tree import process_tree_cpu_s
-from cpu_time import own_cpu_s
+from cpu_time import one_thread_of_numpy, own_cpu_s
 from stage import Auricle, Stage, series
 from verdict import Aim, Series, Verdict, hold
 from waveforms import read_waveform
@@ -62,7 +60,7 @@ def mel_cpu_s(stage: Stage) -> float:
     size = WINDOW_S * SAMPLE_RATE
     for recording in stage.speech.long:
         waveform = read_waveform(recording.path)
-        with threadpool_limits(1):  # as in a worker: NumPy's second thread would spin
+        with one_thread_of_numpy():
             before_s = own_cpu_s()
             for first in range(0, len(waveform), size):
                 log_mel(waveform[first : first + size], N_MELS, WINDOW_S * FRAMES_PER_S)

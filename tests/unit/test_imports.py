@@ -32,7 +32,10 @@ REPORTS = ("openvino_telemetry",)
             WORKER,
             (*OF_THE_SERVER, *OF_LOOPS, *REPORTS, "av", "ctranslate2", "onnxruntime", "torch"),
         ),
-        (DECODER, (*OF_THE_SERVER, *OF_LOOPS, "ctranslate2", "openvino", "tokenizers", "torch")),
+        (
+            DECODER,
+            (*OF_THE_SERVER, *OF_LOOPS, *REPORTS, "ctranslate2", "onnxruntime", "tokenizers"),
+        ),
     ],
     ids=["server", "ahead", "start", "worker", "decoder"],
 )
