@@ -33,7 +33,7 @@ class IdleWorkers:
         """The next free process for a recording, no longer marked idle; None once closed."""
         while not self._is_closed:
             worker = self.pop() or await self._wait(self._small if is_small else self._large)
-            if worker is not None and worker.is_idle:  # else it died on the way
+            if worker is not None and _is_free(worker):  # else it died on the way, or is about to
                 worker.is_idle = False
                 return worker
         return None
@@ -55,7 +55,7 @@ class IdleWorkers:
         """A process that nobody waits for, or None."""
         while self._workers:
             worker = self._workers.popleft()
-            if worker.is_idle:
+            if _is_free(worker):
                 return worker
         return None
 
@@ -65,6 +65,11 @@ class IdleWorkers:
         for waiting in (self._small, self._large):
             while _give(waiting, None):
                 continue
+
+
+def _is_free(worker: Worker) -> bool:
+    """Whether it can be given a recording; one that cannot is replaced when its end is seen."""
+    return worker.is_idle and not worker.is_doomed
 
 
 def _give(waiting: Waiting, worker: Worker | None) -> bool:

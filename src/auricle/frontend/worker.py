@@ -45,6 +45,11 @@ class Worker:
         """Process id of the child."""
         return self._link.pid
 
+    @property
+    def is_doomed(self) -> bool:
+        """Whether it will end at once, with the process that it is a copy of."""
+        return self._link.is_doomed
+
     async def request(self, key: int, path: Path, limits: dict[str, Any]) -> None:
         """Ask for a recording; its blocks and one last frame follow.
 

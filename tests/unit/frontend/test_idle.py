@@ -12,12 +12,13 @@ from auricle.frontend.worker import Worker
 class Process:
     """All that is asked of a worker here."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_doomed: bool) -> None:
         self.is_idle = True
+        self.is_doomed = is_doomed
 
 
-def process() -> Worker:
-    return cast("Worker", Process())
+def process(*, is_doomed: bool = False) -> Worker:
+    return cast("Worker", Process(is_doomed=is_doomed))
 
 
 async def waiting(idle: IdleWorkers, *, is_small: bool) -> "asyncio.Task[Worker | None]":
@@ -69,6 +70,20 @@ async def test_one_that_died_on_the_way_is_not_given_out() -> None:
     await asyncio.sleep(0)
     idle.put(alive)
     assert await task is alive
+
+
+@pytest.mark.parametrize("is_waited_for", [True, False])
+async def test_one_that_is_about_to_end_is_left_to_whoever_replaces_it(
+    *, is_waited_for: bool
+) -> None:
+    idle = IdleWorkers()
+    doomed, sound = process(is_doomed=True), process()
+    task = await waiting(idle, is_small=True) if is_waited_for else None
+    idle.put(doomed)
+    await asyncio.sleep(0)
+    idle.put(sound)
+    assert await (task or idle.take(is_small=True)) is sound
+    assert doomed.is_idle  # so that its end is a sign to replace it
 
 
 async def test_once_closed_nobody_waits() -> None:
