@@ -20,21 +20,10 @@ COMPILER = (sys.executable, "-m", "ziglang", "cc")
 TARGET = "x86_64-linux-gnu.2.17"
 """The oldest C library it runs with, as the wheel's tag says."""
 TAG = "py3-none-manylinux_2_17_x86_64"
-OPTIONS = (
-    *("-target", TARGET, "-mcpu=x86_64_v4+avx512vnni"),
-    *(
-        "-std=c11",
-        "-D_GNU_SOURCE",
-        "-O3",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-shared",
-        "-fPIC",
-        "-s",
-        "-lm",
-    ),
-)
+OPTIONS = [
+    *f"-target {TARGET} -mcpu=x86_64_v4+avx512vnni -std=c11 -D_GNU_SOURCE -O3".split(),
+    *["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-s", "-lm"],
+]
 
 
 class NativeHook(BuildHookInterface[Any]):

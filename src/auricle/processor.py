@@ -10,6 +10,10 @@ from pathlib import Path
 
 CPU_INFO = Path("/proc/cpuinfo")
 
+_WIDE_INT8_DOT = frozenset(
+    f"avx512{part}" for part in ("f", "bw", "cd", "dq", "vl", "_vnni")
+)  # with which every processor has what came before them: FMA, F16C, BMI
+
 _ISA_ORDER = [
     "SSE41",
     "AVX",
@@ -49,8 +53,8 @@ def has_int8_dot() -> bool:
 
 @cache
 def has_wide_int8_dot() -> bool:
-    """The same of 512 bits."""
-    return "avx512_vnni" in _flags() and _is_allowed("AVX512_CORE_VNNI")
+    """The same of 512 bits, with all else that code for them may use."""
+    return _flags() >= _WIDE_INT8_DOT and _is_allowed("AVX512_CORE_VNNI")
 
 
 @cache

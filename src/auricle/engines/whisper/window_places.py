@@ -5,6 +5,7 @@ one piece, so that what short windows do not need is never touched. The encoder 
 the decoder reads from it, nothing is copied.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,22 +102,20 @@ class WindowPlaces:
 
     def tensors(self, state: CrossState) -> list[ov.Tensor]:
         """All keys and values of a window, by layer and in the order of PARTS."""
-        layers, parts = range(self._dims.n_decoder_layers), range(len(PARTS))
-        return [self.tensor(state, layer, part) for layer in layers for part in parts]
+        return [self._tensor(values, state.n_positions) for values in self._all_values(state)]
 
     def addresses(self, state: CrossState) -> list[int]:
         """Where all keys and values of a window lie, in the same order."""
-        layers, parts = range(self._dims.n_decoder_layers), range(len(PARTS))
-        where = (state.place, state.n_positions)
-        return [
-            self._values(where[0], layer, part, where[1]).ctypes.data
-            for layer in layers
-            for part in parts
-        ]
+        return [values.ctypes.data for values in self._all_values(state)]
 
     def no_tensor(self) -> ov.Tensor:
         """Zeros at one position, for places that have no window yet."""
         return self._tensor(self._nothing, 1)
+
+    def _all_values(self, state: CrossState) -> Iterator[NDArray[Any]]:
+        for layer in range(self._dims.n_decoder_layers):
+            for part in range(len(PARTS)):
+                yield self._values(state.place, layer, part, state.n_positions)
 
     def _values(self, place: int, layer: int, part: int, n_positions: int) -> NDArray[Any]:
         n_values = n_positions * self._dims.d_model

@@ -97,6 +97,12 @@ def test_logarithm_of_the_sum_of_exponentials(n: int) -> None:
     assert log_sum_exp(logits[:n]) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("part", ["native_encoder", "native_decoder"])
+def test_the_library_is_given_no_windows_but_of_bytes(part: str) -> None:
+    with pytest.raises(ValueError, match="windows of bytes"):
+        replace(EXACT, **{part: True})  # type: ignore[arg-type]
+
+
 def test_several_threads_of_a_worker_leave_the_decoder_to_the_graph() -> None:
     assert not GraphOptions.fastest(n_threads=2).native_decoder
 

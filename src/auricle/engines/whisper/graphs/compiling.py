@@ -68,8 +68,8 @@ class GraphOptions:
     each ACTIVATION_GROUP values, `int8_windows` whether the keys and values of windows and what
     they are multiplied with are. Those products are exact, so their results do not depend on
     how many rows there are: without VNNI only if no key or value is beyond `window_limit`.
-    `native_encoder` and `native_decoder` have the compiled library compute instead of a graph,
-    over bytes everywhere.
+    `native_encoder` and `native_decoder` have the compiled library compute instead of a graph:
+    over bytes everywhere, so they go with `int8_windows` alone.
     """
 
     encoder: Arithmetic
@@ -83,6 +83,10 @@ class GraphOptions:
     native_decoder: bool = False
     n_threads: int = 1
     n_encoder_threads: int = 1
+
+    def __post_init__(self) -> None:
+        if (self.native_encoder or self.native_decoder) and not self.int8_windows:
+            raise ValueError("the compiled library takes windows of bytes only")
 
     @classmethod
     def fastest(cls, *, n_threads: int = 1, n_encoder_threads: int = 1) -> "GraphOptions":

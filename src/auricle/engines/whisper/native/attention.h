@@ -5,7 +5,6 @@
 #include "softmax.h"
 
 enum {
-    HEAD = 64,
     PAGE = 32,      /* positions of one page of a text's keys or values */
     LOOKERS = 4,    /* tokens whose look at a window is computed together */
     FETCHED = 96,   /* positions that are fetched before they are needed */

@@ -6,7 +6,6 @@
 #include "spread.h"
 
 enum {
-    HEAD = 64,
     BLOCK = 96,       /* positions whose linear layers are computed together */
     QUERY_BLOCK = 48, /* positions whose attention is */
 };

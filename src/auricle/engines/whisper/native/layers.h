@@ -28,7 +28,7 @@ static inline void normalise(const float *x, int n_rows, Norm norm, int d, float
     for (int row = 0; row < n_rows; row++) normalise_row(x + (size_t)row * d, norm, d, out + (size_t)row * d);
 }
 
-/* x += layer(from); `from` and `to` may be the same */
+/* x += layer(from), by way of `to` */
 static inline void add_layer(const Linear *layer, const float *from, int n_rows, Rounded rounded, float *to, float *x) {
     round_rows(from, n_rows, layer->n_in, rounded);
     linear(layer, rounded, n_rows, to);

@@ -6,6 +6,7 @@
 
 enum {
     GROUP = 64,  /* inputs that share a scale */
+    HEAD = 64,   /* values of an attention head: one group */
     STRIPE = 64, /* outputs computed together */
     AHEAD = 8192, /* bytes of weights that are fetched before they are needed */
     TILE = 3,    /* rows computed together: as many as there are registers for */

@@ -2,8 +2,8 @@
 
 Only the convolutions are the runtime's. Inputs are rounded in groups as in the decoder, attention's
 queries, keys and shares as well, each position's in groups of its own, so they keep their precision
-where they are small. On noise of 30 s it is as far from float32 as a graph in bfloat16, and takes
-three fifths of its time (`docs/benchmarks.md`).
+where they are small. It is as far from float32 as a graph in bfloat16, and takes two thirds of its
+time (`docs/benchmarks.md`).
 """
 
 from ctypes import byref, c_void_p

@@ -3,7 +3,7 @@
 
 #include "vectors.h"
 
-/* The first n scores to exp(score - greatest), the others up to n_all to 0; gives their sum. */
+/* The first n scores to exp(score - greatest), the others up to n_all to next to nothing; gives their sum. */
 static inline float exponentials(float *scores, int n, int n_all) {
     Floats most = all(-INFINITY), sum = all(0.0f);
     for (int i = n; i < n_all; i++) scores[i] = -INFINITY;
