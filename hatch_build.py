@@ -15,13 +15,18 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("src/auricle/engines/whisper/native")
-SOURCES, LIBRARY = ("encoder.c", "decoder.c"), "whisper.so"
+BYTES = "-mcpu=x86_64_v4+avx512vnni"
+LIBRARIES = {
+    "whisper.so": [BYTES, "encoder.c", "decoder.c"],
+    "tiles.so": [f"{BYTES}+avx512bf16+amx_tile+amx_bf16", "-DAURICLE_TILES", "encoder.c"],
+}
+"""By instructions: those of the second are only on some processors that have those of the first."""
 COMPILER = (sys.executable, "-m", "ziglang", "cc")
 TARGET = "x86_64-linux-gnu.2.17"
 """The oldest C library it runs with, as the wheel's tag says."""
 TAG = "py3-none-manylinux_2_17_x86_64"
 OPTIONS = [
-    *f"-target {TARGET} -mcpu=x86_64_v4+avx512vnni -std=c11 -D_GNU_SOURCE -O3".split(),
+    *f"-target {TARGET} -std=c11 -D_GNU_SOURCE -O3".split(),
     *["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-s", "-lm"],
 ]
 
@@ -36,9 +41,9 @@ class NativeHook(BuildHookInterface[Any]):
         folder = Path(self.root) / FOLDER
         with TemporaryDirectory() as cache:
             caches = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache)
-            files = [str(folder / name) for name in (LIBRARY, *SOURCES)]
-            command = [*COMPILER, *OPTIONS, "-o", *files]
-            subprocess.run(command, env={**os.environ, **caches}, check=True)  # noqa: S603
-        build_data["artifacts"].append(str(FOLDER / LIBRARY))
+            for name, arguments in LIBRARIES.items():
+                command = [*COMPILER, *OPTIONS, "-o", name, *arguments]
+                subprocess.run(command, env={**os.environ, **caches}, check=True, cwd=folder)  # noqa: S603
+                build_data["artifacts"].append(str(FOLDER / name))
         build_data["pure_python"] = False
         build_data["tag"] = TAG

@@ -14,6 +14,8 @@ _WIDE_INT8_DOT = frozenset(
     f"avx512{part}" for part in ("f", "bw", "cd", "dq", "vl", "_vnni")
 )  # with which every processor has what came before them: FMA, F16C, BMI
 
+_BF16_TILES = frozenset({"amx_tile", "amx_bf16", "avx512_bf16"})
+
 _ISA_ORDER = [
     "SSE41",
     "AVX",
@@ -42,7 +44,7 @@ def has_bf16() -> bool:
 @cache
 def has_bf16_tiles() -> bool:
     """Whether products of whole tiles of bfloat16 (AMX) are instructions of this processor."""
-    return "amx_bf16" in _flags() and _is_allowed("AVX512_CORE_AMX")
+    return _flags() >= _BF16_TILES and _is_allowed("AVX512_CORE_AMX")
 
 
 @cache

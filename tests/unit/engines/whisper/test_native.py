@@ -4,6 +4,7 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from auricle.engines.whisper.graphs.compiling import BYTE_LIMIT, GraphOptions
 from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.native import library as native_library
-from auricle.engines.whisper.native.library import library
+from auricle.engines.whisper.native.library import library, tiles_library
 from auricle.engines.whisper.native.log_sum_exp import log_sum_exp
 from auricle.engines.whisper.native.native_decoder import NativeDecoder
 from auricle.engines.whisper.native.native_encoder import NativeEncoder
@@ -20,7 +21,7 @@ from auricle.engines.whisper.self_check import self_check
 from auricle.engines.whisper.stored_array import StoredArray, StoredPart
 from auricle.engines.whisper.weights import WhisperWeights
 from auricle.errors import EngineFailed
-from auricle.processor import has_wide_int8_dot
+from auricle.processor import has_bf16_tiles, has_wide_int8_dot
 from whisper import reference
 from whisper.checkpoints import SHAPES
 
@@ -34,12 +35,23 @@ GRAPHS = replace(
     window_limit=BYTE_LIMIT,
 )
 NATIVE = replace(GRAPHS, native_encoder=True, native_decoder=True)
+TILES = replace(NATIVE, native_tiles=True)
 Weights = Callable[[str], WhisperWeights]
 Kernels = Callable[[str, GraphOptions], Kernel]
 Floats = NDArray[np.float32]
 
 needs_library = pytest.mark.skipif(
     not (has_wide_int8_dot() and library()), reason="this processor has no AVX-512 with VNNI"
+)
+
+needs_tiles = pytest.mark.skipif(
+    not (has_wide_int8_dot() and has_bf16_tiles() and library() and tiles_library()),
+    reason="this processor has no tiles of bfloat16",
+)
+encoders = pytest.mark.parametrize(
+    "options",
+    [pytest.param(NATIVE, marks=needs_library), pytest.param(TILES, marks=needs_tiles)],
+    ids=["bytes", "tiles"],
 )
 
 
@@ -62,6 +74,7 @@ def last_logits(kernel: Kernel, mel: Floats, *given: list[int]) -> Floats:
 )
 def test_the_library_is_compiled_where_the_package_is_installed() -> None:
     assert library() is not None
+    assert native_library.TILES_FILE.exists()
 
 
 def test_where_there_is_no_library_graphs_compute(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,13 +84,17 @@ def test_where_there_is_no_library_graphs_compute(monkeypatch: pytest.MonkeyPatc
     assert not options.native_decoder
 
 
+@pytest.mark.parametrize(("kept", "which"), [("FILE", library), ("TILES_FILE", tiles_library)])
 def test_library_that_is_damaged_is_none(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    kept: str,
+    which: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     damaged = tmp_path_factory.mktemp("native") / "whisper.so"
     damaged.write_bytes(b"\x7fELF, cut off")
-    monkeypatch.setattr(native_library, "FILE", damaged)
-    assert native_library.library.__wrapped__() is None
+    monkeypatch.setattr(native_library, kept, damaged)
+    assert which.__wrapped__() is None
 
 
 def test_library_of_an_older_version_is_none(
@@ -103,17 +120,30 @@ def test_the_library_is_given_no_windows_but_of_bytes(part: str) -> None:
         replace(EXACT, **{part: True})  # type: ignore[arg-type]
 
 
+def test_where_the_system_keeps_no_tiles_the_encoder_is_of_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("auricle.engines.whisper.graphs.compiling.tiles_library", lambda: None)
+    options = GraphOptions.fastest()
+    assert options.native_encoder == options.native_decoder
+    assert not options.native_tiles
+
+
 def test_several_threads_of_a_worker_leave_the_decoder_to_the_graph() -> None:
     assert not GraphOptions.fastest(n_threads=2).native_decoder
 
 
-@needs_library
+@encoders
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("n_positions", [1, 17, 64, 95, 96])
 def test_logits_stay_near_the_reference(
-    name: str, n_positions: int, tiny_weights: Weights, tiny_kernel: Kernels
+    name: str,
+    n_positions: int,
+    options: GraphOptions,
+    tiny_weights: Weights,
+    tiny_kernel: Kernels,
 ) -> None:
-    weights, kernel = tiny_weights(name), tiny_kernel(name, NATIVE)
+    weights, kernel = tiny_weights(name), tiny_kernel(name, options)
     assert isinstance(kernel._encoder, NativeEncoder)
     assert isinstance(kernel._decoder, NativeDecoder)
     mel = log_mel(name, 2 * n_positions)
@@ -125,9 +155,13 @@ def test_logits_stay_near_the_reference(
     assert np.corrcoef(given, expected[-1])[0, 1] > 0.98
 
 
-@needs_library
 @pytest.mark.parametrize(
-    "options", [replace(NATIVE, native_encoder=False), replace(NATIVE, native_decoder=False)]
+    "options",
+    [
+        pytest.param(replace(NATIVE, native_encoder=False), marks=needs_library),
+        pytest.param(replace(NATIVE, native_decoder=False), marks=needs_library),
+        pytest.param(replace(TILES, native_decoder=False), marks=needs_tiles),
+    ],
 )
 def test_each_part_goes_with_the_graph_of_the_other(
     options: GraphOptions, tiny_kernel: Kernels
@@ -172,12 +206,12 @@ def test_text_fed_at_once_is_the_text_fed_by_tokens_to_the_last_bit(tiny_kernel:
     np.testing.assert_array_equal(last_logits(kernel, mel, text), by_token)
 
 
-@needs_library
-def test_more_threads_encode_the_same(tiny_kernel: Kernels) -> None:
+@encoders
+def test_more_threads_encode_the_same(options: GraphOptions, tiny_kernel: Kernels) -> None:
     mel = log_mel("multilingual", 192)
     given = [
         last_logits(
-            tiny_kernel("multilingual", replace(NATIVE, n_encoder_threads=n)), mel, [1, 2, 3]
+            tiny_kernel("multilingual", replace(options, n_encoder_threads=n)), mel, [1, 2, 3]
         )
         for n in (1, 2, 5, 100)
     ]
@@ -185,12 +219,12 @@ def test_more_threads_encode_the_same(tiny_kernel: Kernels) -> None:
         np.testing.assert_array_equal(logits, given[0])
 
 
-@needs_library
+@encoders
 @pytest.mark.parametrize("what", [np.nan, np.inf, -np.inf])
 def test_input_that_is_no_number_fails_instead_of_giving_text(
-    what: float, tiny_kernel: Kernels
+    what: float, options: GraphOptions, tiny_kernel: Kernels
 ) -> None:
-    kernel = tiny_kernel("multilingual", NATIVE)
+    kernel = tiny_kernel("multilingual", options)
     mel = log_mel("multilingual", 64)
     mel[3, 5] = what
     with pytest.raises(EngineFailed, match="no numbers"):
@@ -198,7 +232,7 @@ def test_input_that_is_no_number_fails_instead_of_giving_text(
     assert kernel.free_places()[0] == 8
 
 
-@needs_library
+@encoders
 @pytest.mark.parametrize("what", [np.nan, np.inf])
 @pytest.mark.parametrize(
     "name",
@@ -211,13 +245,13 @@ def test_input_that_is_no_number_fails_instead_of_giving_text(
     ],
 )
 def test_weights_that_are_no_numbers_fail_in_the_first_step(
-    name: str, what: float, tiny_weights: Weights
+    name: str, what: float, options: GraphOptions, tiny_weights: Weights
 ) -> None:
     weights = tiny_weights("multilingual")
     broken = weights.array(name).copy()
     broken.reshape(-1)[3] = what
     arrays = dict(weights._arrays) | {name: StoredArray((StoredPart(broken),))}
-    kernel = Kernel(WhisperWeights(arrays), NATIVE, KernelLimits(1, 2, 32))
+    kernel = Kernel(WhisperWeights(arrays), options, KernelLimits(1, 2, 32))
     with pytest.raises(EngineFailed, match="no numbers"):
         last_logits(kernel, log_mel("multilingual", 64), [1, 2])
 

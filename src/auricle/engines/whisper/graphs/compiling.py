@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from auricle.engines.whisper.native.library import library
+from auricle.engines.whisper.native.library import library, tiles_library
 from auricle.errors import EngineFailed
 from auricle.processor import (
     has_avx2,
@@ -69,7 +69,8 @@ class GraphOptions:
     they are multiplied with are. Those products are exact, so their results do not depend on
     how many rows there are: without VNNI only if no key or value is beyond `window_limit`.
     `native_encoder` and `native_decoder` have the compiled library compute instead of a graph:
-    over bytes everywhere, so they go with `int8_windows` alone.
+    over bytes everywhere, so they go with `int8_windows` alone; with `native_tiles` the encoder's
+    layers by tiles of bfloat16 instead.
     """
 
     encoder: Arithmetic
@@ -80,6 +81,7 @@ class GraphOptions:
     int8_windows: bool = False
     window_limit: int = SAFE_BYTE_LIMIT
     native_encoder: bool = False
+    native_tiles: bool = False
     native_decoder: bool = False
     n_threads: int = 1
     n_encoder_threads: int = 1
@@ -106,7 +108,8 @@ class GraphOptions:
             int8_activations=has_int8_dot(),
             int8_windows=has_int8_dot() or has_avx2(),
             window_limit=BYTE_LIMIT if has_int8_dot() else SAFE_BYTE_LIMIT,
-            native_encoder=is_native and not has_bf16_tiles(),
+            native_encoder=is_native,
+            native_tiles=is_native and has_bf16_tiles() and tiles_library() is not None,
             native_decoder=is_native and n_threads == 1,
             n_threads=n_threads,
             n_encoder_threads=n_encoder_threads,

@@ -1,14 +1,14 @@
 /* Attention: of a token over its own text, and over its window of bytes. Heads have HEAD values. */
 #pragma once
 
-#include "linear.h"
+#include "heads.h"
+#include "linear_bytes.h"
 #include "softmax.h"
 
 enum {
     PAGE = 32,      /* positions of one page of a text's keys or values */
     LOOKERS = 4,    /* tokens whose look at a window is computed together */
     FETCHED = 96,   /* positions that are fetched before they are needed */
-    MOST_SEEN = 1536, /* positions of a window or a text */
 };
 
 static inline int whole_vectors(int n) { return (n + LANES - 1) / LANES * LANES; }

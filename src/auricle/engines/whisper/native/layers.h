@@ -1,7 +1,11 @@
-/* What encoder and decoder have in common: normalisation and feed-forward layers. */
+/* Layer normalisation, of whatever the linear layers are. */
 #pragma once
 
-#include "linear.h"
+#ifdef AURICLE_TILES
+#include "linear_tiles.h"
+#else
+#include "linear_bytes.h"
+#endif
 
 typedef struct {
     const float *weight, *bias;
@@ -26,22 +30,4 @@ static inline void normalise_row(const float *x, Norm norm, int d, float *out) {
 /* Layer normalisation of (n_rows, d). */
 static inline void normalise(const float *x, int n_rows, Norm norm, int d, float *out) {
     for (int row = 0; row < n_rows; row++) normalise_row(x + (size_t)row * d, norm, d, out + (size_t)row * d);
-}
-
-/* x += layer(from), by way of `to` */
-static inline void add_layer(const Linear *layer, const float *from, int n_rows, Rounded rounded, float *to, float *x) {
-    round_rows(from, n_rows, layer->n_in, rounded);
-    linear(layer, rounded, n_rows, to);
-    const size_t n = (size_t)n_rows * layer->n_out;
-    for (size_t i = 0; i < n; i += LANES) store(x + i, _mm512_add_ps(load(x + i), load(to + i)));
-}
-
-/* x += down(gelu(up(normal))); `normal` is overwritten, `wide` has up->n_out columns */
-static inline void feed_forward(const Linear *up, const Linear *down, float *normal, int n_rows, Rounded rounded,
-                                float *wide, float *x) {
-    round_rows(normal, n_rows, up->n_in, rounded);
-    linear(up, rounded, n_rows, wide);
-    const size_t n_wide = (size_t)n_rows * up->n_out;
-    for (size_t i = 0; i < n_wide; i += LANES) store(wide + i, gelu(load(wide + i)));
-    add_layer(down, wide, n_rows, rounded, normal, x);
 }

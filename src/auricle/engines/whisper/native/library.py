@@ -4,12 +4,14 @@ import ctypes
 from ctypes import POINTER, Structure, c_float, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 FILE = Path(__file__).with_name("whisper.so")
+TILES_FILE = Path(__file__).with_name("tiles.so")
 """Compiled when the package is installed (`hatch_build.py`)."""
 
 MOST_POSITIONS = 1536
-"""Of a window or a text, MOST_SEEN in `attention.h`."""
+"""Of a window or a text, MOST_SEEN in `heads.h`."""
 
 
 class Norm(Structure):
@@ -101,26 +103,48 @@ class Scratch(Structure):
     )
 
 
+_ENCODER = POINTER(Encoder)
+_ENCODER_SIGNATURES: dict[str, list[Any]] = {
+    "auricle_encoder_may_run": [],
+    "auricle_encoder_room": [_ENCODER, c_int, c_int],
+    "auricle_encoder_layers": [_ENCODER, c_int, c_int, c_void_p, c_int, c_void_p, c_int],
+    "auricle_encoder_windows": [
+        *(_ENCODER, c_int, c_void_p, c_int, c_float),
+        *(POINTER(c_void_p), c_void_p, c_void_p, c_int),
+    ],
+}
+_DECODER_SIGNATURES: dict[str, list[Any]] = {
+    "auricle_log_sum_exp": [c_void_p, c_int],
+    "auricle_decoder_step": [POINTER(Decoder), POINTER(Batch), POINTER(Scratch), c_void_p],
+}
+_RESULTS = {
+    "auricle_encoder_may_run": c_int,
+    "auricle_encoder_room": c_int64,
+    "auricle_log_sum_exp": c_float,
+}
+
+
 @cache
 def library() -> ctypes.CDLL | None:
-    """The library, or nothing where there is none (on ARM, beside Linux) or an older one."""
-    encoder, room = POINTER(Encoder), c_void_p
-    signatures = {
-        "auricle_encoder_room": [encoder, c_int, c_int],
-        "auricle_encoder_layers": [encoder, c_int, c_int, c_void_p, c_int, room, c_int],
-        "auricle_encoder_windows": [
-            *(encoder, c_int, c_void_p, c_int, c_float),
-            *(POINTER(c_void_p), c_void_p, room, c_int),
-        ],
-        "auricle_log_sum_exp": [c_void_p, c_int],
-        "auricle_decoder_step": [POINTER(Decoder), POINTER(Batch), POINTER(Scratch), c_void_p],
-    }
-    results = {"auricle_encoder_room": c_int64, "auricle_log_sum_exp": c_float}
+    """Encoder and decoder over bytes.
+
+    Nothing where there is no library (on ARM, beside Linux) or an older one.
+    """
+    return _loaded(FILE, _ENCODER_SIGNATURES | _DECODER_SIGNATURES)
+
+
+@cache
+def tiles_library() -> ctypes.CDLL | None:
+    """The encoder by tiles of bfloat16; nothing either where the system lets nobody use those."""
+    return _loaded(TILES_FILE, _ENCODER_SIGNATURES)
+
+
+def _loaded(file: Path, signatures: dict[str, list[Any]]) -> ctypes.CDLL | None:
     try:
-        loaded = ctypes.CDLL(str(FILE))
+        loaded = ctypes.CDLL(str(file))
         for name, arguments in signatures.items():
             function = getattr(loaded, name)
-            function.argtypes, function.restype = arguments, results.get(name)
+            function.argtypes, function.restype = arguments, _RESULTS.get(name)
     except (OSError, AttributeError):
         return None
-    return loaded
+    return loaded if loaded.auricle_encoder_may_run() else None

@@ -1,9 +1,10 @@
-"""The encoder by the compiled library: linear layers and attention over bytes.
+"""The encoder by the compiled library: linear layers and attention over bytes, or by tiles.
 
-Only the convolutions are the runtime's. Inputs are rounded in groups as in the decoder, attention's
-queries, keys and shares as well, each position's in groups of its own, so they keep their precision
-where they are small. It is as far from float32 as a graph in bfloat16, and takes two thirds of its
-time (`docs/benchmarks.md`).
+Only the convolutions are the runtime's. Over bytes, inputs are rounded in groups as in the decoder,
+attention's queries, keys and shares as well, each position's in groups of its own, so they keep
+their precision where they are small. It is as far from float32 as a graph in bfloat16. By tiles
+(AMX) what is multiplied is bfloat16, and sums are float32. Both take a good part less time than
+graphs (`docs/benchmarks.md`).
 """
 
 from ctypes import byref, c_void_p
@@ -15,7 +16,7 @@ from auricle.engines.whisper.graphs.cache import GraphCache
 from auricle.engines.whisper.graphs.checkpoint import compiled_convolutions
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.graphs.encoder import n_stages, stage_layers
-from auricle.engines.whisper.native.library import library
+from auricle.engines.whisper.native.library import MOST_POSITIONS, library, tiles_library
 from auricle.engines.whisper.native.packing import Packing
 from auricle.engines.whisper.weights import WhisperWeights
 from auricle.engines.whisper.window_places import PARTS, CrossState, WindowPlaces
@@ -41,16 +42,18 @@ class NativeEncoder:
             WeightsError: the checkpoint is incomplete.
             EngineFailed: the library is not there, or this processor cannot run the graph.
         """
-        compiled = library()
-        if compiled is None:
-            msg = "the compiled encoder is missing"
+        compiled = tiles_library() if options.native_tiles else library()
+        if compiled is None or weights.dims.n_audio > MOST_POSITIONS:
+            msg = (
+                f"the compiled encoder is missing, or cannot take {weights.dims.n_audio} positions"
+            )
             raise EngineFailed(msg)
         self._layers = compiled.auricle_encoder_layers
         self._windows = compiled.auricle_encoder_windows
         self._dims, self._places = weights.dims, places
         self._limit, self._n_threads = options.window_limit, options.n_encoder_threads
         self._convolutions = compiled_convolutions(weights, options, graphs)
-        self._packing = Packing(weights)
+        self._packing = Packing(weights, in_tiles=options.native_tiles)
         self._encoder = self._packing.encoder()
         self.n_stages = n_stages(weights.dims)
         n_bytes = compiled.auricle_encoder_room(
@@ -77,7 +80,9 @@ class NativeEncoder:
             *(byref(self._encoder), n_layers, hidden.ctypes.data, len(hidden), self._limit),
             *(windows, scales.ctypes.data, self._room, self._n_threads),
         )
-        if not np.isfinite(hidden.sum() + scales.sum()):
+        with np.errstate(invalid="ignore"):  # of infinities
+            is_finite = np.isfinite(hidden.sum() + scales.sum())
+        if not is_finite:
             msg = "the encoder gave values that are no numbers"
             raise EngineFailed(msg)
 

@@ -16,9 +16,11 @@ from auricle.engines.whisper.native.library import (
 from auricle.engines.whisper.weights import WhisperWeights
 
 STRIPE = 64
-"""Outputs that are computed together, as in `linear.h`."""
+"""Outputs that are computed together, as in `linear_bytes.h`."""
 FOUR = 4
 """Inputs whose products one instruction adds up."""
+TILE, TWO_TILES = 16, 32
+"""Outputs, and pairs of inputs, of a tile as in `linear_tiles.h`."""
 ROWS_AT_ONCE = 4096
 """Rows that are rounded together: a vocabulary in float32 is 100 MB."""
 
@@ -26,9 +28,14 @@ ROWS_AT_ONCE = 4096
 class Packing:
     """Structures of the library, and the arrays that they point to: keep both."""
 
-    def __init__(self, weights: WhisperWeights) -> None:
-        """Nothing is packed yet; what is raises WeightsError where weights are missing."""
-        self._weights = weights
+    def __init__(self, weights: WhisperWeights, *, in_tiles: bool = False) -> None:
+        """Nothing is packed yet; what is raises WeightsError where weights are missing.
+
+        Args:
+            weights: the checkpoint.
+            in_tiles: linear layers as bfloat16 in tiles, instead of as bytes.
+        """
+        self._weights, self._is_in_tiles = weights, in_tiles
         self._arrays: list[NDArray[Any]] = []
 
     def encoder(self) -> Encoder:
@@ -64,18 +71,11 @@ class Packing:
         return self._matrix(self._weights.array(f"{name}.weight"), bias)
 
     def _matrix(self, matrix: NDArray[np.float32], bias: NDArray[np.float32] | None) -> Linear:
-        n_rows, n_in = matrix.shape
-        n_out = -(-n_rows // STRIPE) * STRIPE
-        added, scales = np.zeros(n_out, np.float32), np.zeros(n_out, np.float32)
+        packed, scales = (_in_tiles if self._is_in_tiles else _in_bytes)(matrix)
+        added = np.zeros(len(scales), np.float32)
         if bias is not None:
-            added[:n_rows] = bias
-        packed = np.empty((n_out // STRIPE, n_in // FOUR, STRIPE), np.uint32)
-        for first in range(0, n_out, ROWS_AT_ONCE):
-            last = min(first + ROWS_AT_ONCE, n_out)
-            levels, scales[first:last] = _rounded(matrix[first:last], last - first)
-            fours = levels.view(np.uint32).reshape(-1, STRIPE, n_in // FOUR)
-            packed[first // STRIPE : last // STRIPE] = fours.swapaxes(1, 2)
-        return Linear(*map(self._kept, (packed, scales, added)), n_in, n_out)
+            added[: len(bias)] = bias
+        return Linear(*map(self._kept, (packed, scales, added)), matrix.shape[1], len(scales))
 
     def _kept(self, array: NDArray[Any]) -> int:
         """Where it lies; it stays there as long as this does."""
@@ -86,6 +86,35 @@ class Packing:
 
 def _dotted(part: str) -> str:
     return part.replace("_", ".", 1)
+
+
+def _in_bytes(matrix: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Weights for `linear_bytes.h`, and a scale for each output."""
+    n_rows, n_in = matrix.shape
+    n_out = -(-n_rows // STRIPE) * STRIPE
+    scales = np.zeros(n_out, np.float32)
+    packed = np.empty((n_out // STRIPE, n_in // FOUR, STRIPE), np.uint32)
+    for first in range(0, n_out, ROWS_AT_ONCE):
+        last = min(first + ROWS_AT_ONCE, n_out)
+        levels, scales[first:last] = _rounded(matrix[first:last], last - first)
+        fours = levels.view(np.uint32).reshape(-1, STRIPE, n_in // FOUR)
+        packed[first // STRIPE : last // STRIPE] = fours.swapaxes(1, 2)
+    return packed, scales
+
+
+def _in_tiles(matrix: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Weights for `linear_tiles.h`; scales of one, which it has no use for."""
+    n_out, n_in = matrix.shape
+    pairs = _as_bf16(matrix).view(np.uint32)
+    tiles = pairs.reshape(n_out // TWO_TILES, 2, TILE, n_in // TWO_TILES, TILE)
+    return tiles.transpose(0, 3, 1, 4, 2), np.ones(n_out, np.float32)
+
+
+def _as_bf16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """The upper halves of float32, rounded to the nearest, of two to the even one."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    upper = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+    return np.where(np.isnan(values), np.uint16(0x7FC0), upper)
 
 
 def _rounded(

@@ -23,8 +23,10 @@ typedef struct {
 static inline void *take_chunks(void *given) {
     const Hand *hand = given;
     Heap *heap = hand->heap;
+    take_up_tiles();
     for (int chunk; (chunk = atomic_fetch_add(&heap->next, 1)) < heap->n_chunks;)
         heap->work(heap->job, hand->number, chunk);
+    put_down_tiles();
     return NULL;
 }
 

@@ -2,11 +2,11 @@
    scale for GROUP of them, so products are sums of integers: a row's do not depend on the others. */
 #pragma once
 
+#include "room.h"
 #include "vectors.h"
 
 enum {
     GROUP = 64,  /* inputs that share a scale */
-    HEAD = 64,   /* values of an attention head: one group */
     STRIPE = 64, /* outputs computed together */
     AHEAD = 8192, /* bytes of weights that are fetched before they are needed */
     TILE = 3,    /* rows computed together: as many as there are registers for */
@@ -25,6 +25,22 @@ typedef struct {
     float *steps;
     int32_t *offsets;
 } Rounded;
+
+static inline size_t computed_rows(size_t n) { return n; }
+
+static inline Rounded rounded_room(char **from, size_t n_rows, size_t n_in) {
+    const size_t n_groups = n_rows * n_in / GROUP;
+    Rounded r;
+    r.levels = taken(from, n_rows * n_in);
+    r.steps = taken(from, sizeof(float) * n_groups);
+    r.offsets = taken(from, sizeof(int32_t) * n_groups);
+    return r;
+}
+
+/* Bytes need nothing of the kind that tiles do. */
+static inline int may_use_tiles(void) { return 1; }
+static inline void take_up_tiles(void) {}
+static inline void put_down_tiles(void) {}
 
 /* GROUP values as bytes, what they are to be multiplied by, and -128 times their sum. */
 static inline void round_group(const float *x, int8_t *levels, float *step, int32_t *offset) {
@@ -102,4 +118,22 @@ static inline void linear(const Linear *layer, Rounded x, int n_rows, float *out
             default: stripe_of(layer, stripe, tile, TILE, to, layer->n_out);
             }
         }
+}
+
+/* x += layer(from), by way of `to` */
+static inline void add_layer(const Linear *layer, const float *from, int n_rows, Rounded rounded, float *to, float *x) {
+    round_rows(from, n_rows, layer->n_in, rounded);
+    linear(layer, rounded, n_rows, to);
+    const size_t n = (size_t)n_rows * layer->n_out;
+    for (size_t i = 0; i < n; i += LANES) store(x + i, _mm512_add_ps(load(x + i), load(to + i)));
+}
+
+/* x += down(gelu(up(normal))); `normal` is overwritten, `wide` has up->n_out columns */
+static inline void feed_forward(const Linear *up, const Linear *down, float *normal, int n_rows, Rounded rounded,
+                                float *wide, float *x) {
+    round_rows(normal, n_rows, up->n_in, rounded);
+    linear(up, rounded, n_rows, wide);
+    const size_t n_wide = (size_t)n_rows * up->n_out;
+    for (size_t i = 0; i < n_wide; i += LANES) store(wide + i, gelu(load(wide + i)));
+    add_layer(down, wide, n_rows, rounded, normal, x);
 }

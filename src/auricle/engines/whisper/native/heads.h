@@ -1,0 +1,32 @@
+/* What all attention has in common: heads of HEAD values, and those as bytes. */
+#pragma once
+
+#include "vectors.h"
+
+enum {
+    HEAD = 64,
+    MOST_SEEN = 1536, /* positions of a window or a text */
+};
+
+static const float no_bias[MOST_SEEN]; /* of the layers that attention is */
+
+/* A head's channels as bytes: their scales, with which each lies within the limit, and what divides by those. */
+typedef struct {
+    Floats times[HEAD / LANES];
+} Channels;
+
+static inline Channels channels_of(const float *values, int n, size_t stride, float limit, float *scales) {
+    Channels channels;
+    for (int i = 0; i < HEAD / LANES; i++) {
+        Bytes most = smallest_size();
+        for (int p = 0; p < n; p++) most = larger_size(most, load(values + p * stride + i * LANES));
+        const Floats scale = _mm512_div_ps(_mm512_castsi512_ps(most), all(limit));
+        store(scales + i * LANES, scale);
+        channels.times[i] = _mm512_div_ps(all(1.0f), scale);
+    }
+    return channels;
+}
+
+static inline Bytes levels_of(const float *values, const Channels *channels, int part) {
+    return _mm512_cvtps_epi32(_mm512_mul_ps(load(values + part * LANES), channels->times[part]));
+}
