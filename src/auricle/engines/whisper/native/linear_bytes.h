@@ -64,9 +64,22 @@ static inline void round_rows(const float *x, int n_rows, int n_in, Rounded to) 
         round_group(x + (size_t)i * GROUP, to.levels + (size_t)i * GROUP, to.steps + i, to.offsets + i);
 }
 
+/* What is fetched beside four inputs: `n_lines` of 64 bytes, by inputs from `ahead` bytes on. */
+typedef struct {
+    size_t ahead;
+    int n_lines;
+} Fetched;
+
+/* What a pass over a stripe, of n_passes, fetches: its share of the next stripe, or of this one if it is the only. */
+static inline Fetched fetched_in(int pass, int n_passes, int n_in) {
+    if (n_passes == 1) return (Fetched){AHEAD, 4};
+    const int n_lines = n_passes < 4 ? 2 : 1, first = pass * n_lines;
+    return (Fetched){(size_t)n_in * STRIPE + (size_t)first * GROUP * GROUP / 4, first < 4 ? n_lines : 0};
+}
+
 /* One stripe of outputs for n <= TILE rows. Inlined with n known, so all sums stay in registers. */
 __attribute__((always_inline)) static inline void stripe_of(
-    const Linear *layer, int stripe, Rounded x, int n, float *out, size_t out_stride) {
+    const Linear *layer, int stripe, Rounded x, int n, Fetched fetched, float *out, size_t out_stride) {
     enum { PARTS = STRIPE / LANES };
     const int n_in = layer->n_in, n_groups = n_in / GROUP;
     const uint8_t *weights = layer->weights + (size_t)stripe * STRIPE * n_in;
@@ -78,12 +91,11 @@ __attribute__((always_inline)) static inline void stripe_of(
         for (int row = 0; row < n; row++)
             for (int part = 0; part < PARTS; part++)
                 products[row][part] = _mm512_set1_epi32(x.offsets[row * n_groups + group]);
+        const char *next = (const char *)weights + fetched.ahead;
         for (int i = 0; i < GROUP / 4; i++) {
             Bytes four[PARTS];
-            for (int part = 0; part < PARTS; part++) {
-                four[part] = _mm512_loadu_si512(weights + 64 * part);
-                if (n < TILE) _mm_prefetch((const char *)weights + AHEAD + 64 * part, _MM_HINT_T0);
-            }
+            for (int part = 0; part < PARTS; part++) four[part] = _mm512_loadu_si512(weights + 64 * part);
+            for (int line = 0; line < fetched.n_lines; line++, next += 64) _mm_prefetch(next, _MM_HINT_T1);
             weights += 4 * STRIPE;
             for (int row = 0; row < n; row++) {
                 const int8_t *levels = x.levels + (size_t)row * n_in + group * GROUP + 4 * i;
@@ -108,14 +120,17 @@ __attribute__((always_inline)) static inline void stripe_of(
 /* n_rows of rounded inputs to (n_rows, n_out). Each stripe of weights is read from memory once. */
 static inline void linear(const Linear *layer, Rounded x, int n_rows, float *out) {
     const int n_in = layer->n_in, n_groups = n_in / GROUP;
+    const int n_passes = (n_rows + TILE - 1) / TILE;
     for (int stripe = 0; stripe < layer->n_out / STRIPE; stripe++)
-        for (int row = 0; row < n_rows; row += TILE) {
+        for (int pass = 0; pass < n_passes; pass++) {
+            const int row = pass * TILE;
             const Rounded tile = {x.levels + (size_t)row * n_in, x.steps + row * n_groups, x.offsets + row * n_groups};
+            const Fetched fetched = fetched_in(pass, n_passes, n_in);
             float *to = out + (size_t)row * layer->n_out;
             switch (n_rows - row) {
-            case 1: stripe_of(layer, stripe, tile, 1, to, layer->n_out); break;
-            case 2: stripe_of(layer, stripe, tile, 2, to, layer->n_out); break;
-            default: stripe_of(layer, stripe, tile, TILE, to, layer->n_out);
+            case 1: stripe_of(layer, stripe, tile, 1, fetched, to, layer->n_out); break;
+            case 2: stripe_of(layer, stripe, tile, 2, fetched, to, layer->n_out); break;
+            default: stripe_of(layer, stripe, tile, TILE, fetched, to, layer->n_out);
             }
         }
 }
