@@ -156,11 +156,11 @@ class Settings(BaseModel):
         description="Utterances that a process of `openvino` or `transformers` decodes at once.",
     )
     diarizers: int = Field(
-        default_factory=lambda: max(1, n_cores() // 4),
+        default_factory=n_cores,
         ge=1,
         le=256,
         description="Processes that tell speakers apart, one thread each, started when needed; "
-        "one keeps up with four workers.",
+        "one keeps up with one worker.",
     )
     beam_size: int | None = Field(
         None,

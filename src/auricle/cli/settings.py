@@ -66,7 +66,7 @@ def _default(name: str) -> str:
 
 
 _MACHINE_DEFAULTS = {
-    "diarizers": "a quarter of the cores",
+    "diarizers": "number of cores",
     "workers": "number of cores",
     "decoders": "number of cores + 2",
     "max_queued_audio_s": "10800 x number of cores",

@@ -22,6 +22,8 @@ _N_FFT = 512
 _LOWEST_HZ = 20.0
 _PRE_EMPHASIS = 0.97
 _FULL_SCALE = 32768  # Kaldi's samples are 16-bit integers
+_FRAMES_AT_ONCE = 128
+"""What lies between two steps of the computation then stays near the core."""
 _FLOOR = float(np.finfo(np.float32).eps)
 
 
@@ -30,14 +32,23 @@ def filter_bank(waveform: Waveform) -> FilterBank:
     if len(waveform) < FRAME_LENGTH:
         return np.zeros((0, N_BINS), np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(waveform, FRAME_LENGTH)[::HOP_LENGTH]
-    centred = (frames - frames.mean(axis=1, keepdims=True)) * np.float32(_FULL_SCALE)
-    shifted = np.concatenate([centred[:, :1], centred[:, :-1]], axis=1)
-    emphasised = (centred - np.float32(_PRE_EMPHASIS) * shifted) * _window()
-    spectrum = np.fft.rfft(emphasised, _N_FFT)[:, : _N_FFT // 2]
-    power = spectrum.real**2 + spectrum.imag**2
-    energies = power.astype(np.float32) @ _mel_filters()
-    features: FilterBank = np.log(np.maximum(energies, np.float32(_FLOOR)))
+    features = np.empty((len(frames), N_BINS), np.float32)
+    for first in range(0, len(frames), _FRAMES_AT_ONCE):
+        power = _power(frames[first : first + _FRAMES_AT_ONCE])
+        energies = np.maximum(power @ _mel_filters(), np.float32(_FLOOR))
+        np.log(energies, out=features[first : first + _FRAMES_AT_ONCE])
     return features
+
+
+def _power(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of each frequency in frames of shape (n, FRAME_LENGTH), (n, _N_FFT / 2)."""
+    centred = (frames - frames.mean(axis=1, keepdims=True)) * np.float32(_FULL_SCALE)
+    emphasised = centred.copy()
+    emphasised[:, 1:] -= np.float32(_PRE_EMPHASIS) * centred[:, :-1]
+    emphasised[:, 0] -= np.float32(_PRE_EMPHASIS) * centred[:, 0]
+    spectrum = np.fft.rfft(emphasised * _window(), _N_FFT)[:, : _N_FFT // 2]
+    power: NDArray[np.float32] = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    return power
 
 
 @cache

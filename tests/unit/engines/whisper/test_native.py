@@ -155,6 +155,33 @@ def test_logits_stay_near_the_reference(
     assert np.corrcoef(given, expected[-1])[0, 1] > 0.98
 
 
+def windows(kernel: Kernel, mel: Floats) -> Floats:
+    """Keys and values of all layers, (2 * n_layers, d_model / 64, n, 64)."""
+    state = kernel.encode(mel)
+    scales = kernel.scales(state).reshape(-1, kernel.dims.d_model // 64, 1, 64)
+    parts = [
+        part.data
+        for layer in range(kernel.dims.n_decoder_layers)
+        for part in kernel.cross_attention(state, layer)
+    ]
+    given = np.array(parts, np.float32) * scales
+    kernel.release(state)
+    return given
+
+
+@encoders
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("n_positions", [17, 33, 64, 95])
+def test_windows_are_as_near_to_float32_as_their_arithmetic(
+    name: str, n_positions: int, options: GraphOptions, tiny_kernel: Kernels
+) -> None:
+    mel = log_mel(name, 2 * n_positions)
+    exact = windows(tiny_kernel(name, EXACT), mel)
+    away = windows(tiny_kernel(name, options), mel) - exact
+    limit = 0.02 if options.native_tiles else 0.08
+    assert np.sqrt((away**2).mean() / (exact**2).mean()) < limit
+
+
 @pytest.mark.parametrize(
     "options",
     [

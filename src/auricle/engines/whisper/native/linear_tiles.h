@@ -9,12 +9,12 @@
 #include "vectors.h"
 
 enum {
-    STRIPE = 32,      /* outputs computed together: two tiles */
-    TILE_ROWS = 16,
-    PAIR_ROWS = 32,   /* rows computed together: two tiles */
-    TILE_IN = 32,     /* inputs of a tile */
-    TILE = TILE_ROWS * TILE_IN, /* values of one */
-    FETCHED = 256, /* bytes of weights that are fetched ahead beside four products */
+    TILE_ROWS = 16,             /* of a tile, be they positions or outputs */
+    TILE_IN = 32,               /* inputs of a tile */
+    TILE = TILE_ROWS * TILE_IN, /* values of a tile */
+    PAIR_ROWS = 32,             /* rows computed together: two tiles */
+    STRIPE = 32,                /* outputs computed together: two tiles */
+    FETCHED = 256,              /* bytes of weights that are fetched beside four products */
 };
 
 typedef struct {
@@ -72,7 +72,8 @@ static inline void put_down_tiles(void) { _tile_release(); }
 
 /* PAIR_ROWS by STRIPE outputs to where rows are n_out apart. Meanwhile a share of the next stripe of
    weights is fetched. */
-static inline void square_of(const Linear *layer, const uint16_t *stripe, Rounded x, int row, int at, float *to, size_t n_out) {
+static inline void square_of(const Linear *layer, const uint16_t *stripe, Rounded x, int row, int at, float *to,
+                             size_t n_out) {
     const size_t n_tiles = (size_t)(layer->n_in / TILE_IN), n_bytes = n_out * sizeof(float);
     const uint16_t *w = stripe, *x0 = x.tiles + (size_t)(row / TILE_ROWS) * n_tiles * TILE, *x1 = x0 + n_tiles * TILE;
     const char *next = (const char *)(stripe + n_tiles * 2 * TILE) + (size_t)(row / PAIR_ROWS) * n_tiles * FETCHED;
@@ -110,7 +111,8 @@ static inline void linear(const Linear *layer, Rounded x, int n_rows, float *out
 /* What becomes of a square of outputs, those from `row` and `at` on: its first n rows are wanted. */
 typedef void Finish(const float *square, int n, int row, int at, int n_out, void *to);
 
-__attribute__((always_inline)) static inline void linear_then(const Linear *layer, Rounded x, int n_rows, Finish *finish, void *to) {
+__attribute__((always_inline)) static inline void linear_then(const Linear *layer, Rounded x, int n_rows, Finish *finish,
+                                                              void *to) {
     _Alignas(64) float square[PAIR_ROWS * STRIPE];
     const uint16_t *stripe = layer->weights;
     for (int at = 0; at < layer->n_out; at += STRIPE, stripe += (size_t)layer->n_in * STRIPE)
@@ -128,7 +130,8 @@ __attribute__((always_inline)) static inline void add(const float *square, int n
     }
 }
 
-__attribute__((always_inline)) static inline void put_gelu(const float *square, int n, int row, int at, int n_out, void *to) {
+__attribute__((always_inline)) static inline void put_gelu(const float *square, int n, int row, int at, int n_out,
+                                                           void *to) {
     const Rounded next = {to};
     for (int i = 0; i < n; i++, square += STRIPE)
         store_rounded(in_tiles(next, n_out, row + i, at), gelu(load(square)), gelu(load(square + LANES)));
