@@ -1,7 +1,8 @@
 """What one core of this machine can do at best: arithmetic by number type, and reading memory.
 
 Arithmetic is measured with OpenVINO's matrix products: its kernels come within a few percent of
-what hand-written loops of the best instructions reach.
+what hand-written loops of the best instructions reach, but for tiles (AMX), of whose products of
+bfloat16 from the second cache they reach half.
 """
 
 import time
