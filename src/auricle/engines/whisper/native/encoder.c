@@ -1,14 +1,13 @@
 /* The layers of Whisper's encoder behind its convolutions, and the windows they end in.
    `native/native_encoder.py` describes the arguments and calls it. */
 
-#include "layers.h"
-#include "spread.h"
 #ifdef AURICLE_TILES
 #include "heads_tiles.h"
 #else
 #include "heads_bytes.h"
 #endif
-
+#include "layers.h"
+#include "spread.h"
 
 typedef struct {
     Norm self_norm, ffn_norm;

@@ -1,11 +1,7 @@
 /* Layer normalisation, of whatever the linear layers are. */
 #pragma once
 
-#ifdef AURICLE_TILES
-#include "linear_tiles.h"
-#else
-#include "linear_bytes.h"
-#endif
+#include "vectors.h"
 
 typedef struct {
     const float *weight, *bias;

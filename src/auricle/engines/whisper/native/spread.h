@@ -1,4 +1,5 @@
-/* Chunks of work for several threads, which end with it: so a process may be forked in between. */
+/* Chunks of work for several threads, which end with it: so a process may be forked in between. Behind
+   the header of an arithmetic, whose tiles each thread takes up. */
 #pragma once
 
 #include <pthread.h>
