@@ -120,6 +120,11 @@ def test_the_library_is_given_no_windows_but_of_bytes(part: str) -> None:
         replace(EXACT, **{part: True})  # type: ignore[arg-type]
 
 
+def test_tiles_are_not_asked_of_a_graph() -> None:
+    with pytest.raises(ValueError, match="tiles"):
+        replace(EXACT, native_tiles=True)
+
+
 def test_where_the_system_keeps_no_tiles_the_encoder_is_of_bytes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

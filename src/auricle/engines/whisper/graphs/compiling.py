@@ -89,6 +89,8 @@ class GraphOptions:
     def __post_init__(self) -> None:
         if (self.native_encoder or self.native_decoder) and not self.int8_windows:
             raise ValueError("the compiled library takes windows of bytes only")
+        if self.native_tiles and not self.native_encoder:
+            raise ValueError("tiles are of the compiled encoder only")
 
     @classmethod
     def fastest(cls, *, n_threads: int = 1, n_encoder_threads: int = 1) -> "GraphOptions":

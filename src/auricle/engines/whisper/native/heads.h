@@ -10,6 +10,15 @@ enum {
 
 static const float no_bias[MOST_SEEN]; /* of the layers that attention is */
 
+/* Of n rows, which are stride apart. */
+static inline void mean_of(const float *values, int n, size_t stride, Floats mean[HEAD / LANES]) {
+    for (int i = 0; i < HEAD / LANES; i++) {
+        Floats sum = all(0.0f);
+        for (int p = 0; p < n; p++) sum = _mm512_add_ps(sum, load(values + p * stride + i * LANES));
+        mean[i] = _mm512_div_ps(sum, all((float)n));
+    }
+}
+
 /* A head's channels as bytes: their scales, with which each lies within the limit, and what divides by those. */
 typedef struct {
     Floats times[HEAD / LANES];

@@ -34,17 +34,16 @@ static HeadRoom head_room(char **from, size_t n_all) {
 /* Keys as the weights of a layer from a query to a score for each position. What all keys have in
    common adds the same to each score, so it is left out (SageAttention, arXiv 2410.02367). */
 static void pack_keys(const float *keys, int n, size_t stride, HeadRoom r, int n_all) {
-    float mean[HEAD] = {0};
-    for (int p = 0; p < n; p++)
-        for (int i = 0; i < HEAD; i++) mean[i] += keys[p * stride + i];
-    for (int i = 0; i < HEAD; i++) mean[i] /= (float)n;
+    Floats mean[HEAD / LANES];
+    mean_of(keys, n, stride, mean);
     for (int p = 0; p < n_all; p++) {
         int8_t levels[HEAD] = {0};
         float key[HEAD];
         int32_t offset;
         r.key_scales[p] = 0.0f;
         if (p < n) {
-            for (int i = 0; i < HEAD; i++) key[i] = keys[p * stride + i] - mean[i];
+            for (int i = 0; i < HEAD / LANES; i++)
+                store(key + i * LANES, _mm512_sub_ps(load(keys + p * stride + i * LANES), mean[i]));
             round_group(key, levels, r.key_scales + p, &offset);
         }
         uint8_t *stripe = r.keys + (size_t)(p / STRIPE) * STRIPE * HEAD + 4 * (p % STRIPE);

@@ -28,14 +28,6 @@ static HeadRoom head_room(char **from, size_t n_all) {
     return r;
 }
 
-static void mean_of(const float *values, int n, size_t stride, Floats mean[HEAD / LANES]) {
-    for (int i = 0; i < HEAD / LANES; i++) {
-        Floats sum = all(0.0f);
-        for (int p = 0; p < n; p++) sum = _mm512_add_ps(sum, load(values + p * stride + i * LANES));
-        mean[i] = _mm512_div_ps(sum, all((float)n));
-    }
-}
-
 /* Keys as the weights of a layer from a query to a score for each position, without what they have in
    common (see `heads_bytes.h`). Sixteen positions become columns, of two values each. */
 static void pack_keys(const float *keys, int n, size_t stride, HeadRoom r, int n_all) {

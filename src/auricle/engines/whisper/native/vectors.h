@@ -46,8 +46,8 @@ static inline float largest_of(Bytes sizes) {
     return size;
 }
 
-/* e to the power of x, from e^-60 on: results too small for a float's whole precision take a processor
-   a hundred times as long. Cephes' polynomial over [-ln 2 / 2, ln 2 / 2]; relative error 2e-7. */
+/* e to the power of x, from e^-60 on: results too small for a float's whole precision (denormal) take
+   Intel's processors many times as long. Cephes' polynomial over [-ln 2 / 2, ln 2 / 2]; relative error 2e-7. */
 static inline Floats exponential(Floats x) {
     x = _mm512_max_ps(all(-60.0f), x); /* in this order it keeps what is no number */
     const Floats n = _mm512_roundscale_ps(_mm512_mul_ps(x, all(1.44269504f)), _MM_FROUND_TO_NEAREST_INT);
