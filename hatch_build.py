@@ -1,4 +1,4 @@
-"""Compiles the library of `engines/whisper/native` while the package is built or installed.
+"""Compiles the libraries of `engines/whisper/native` while the package is built or installed.
 
 With Zig's C compiler, which comes as a package: nothing needs to be on the machine, and everyone
 has the same code. It is for Linux on x86-64; elsewhere the package does without it.
@@ -17,10 +17,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 FOLDER = Path("src/auricle/engines/whisper/native")
 BYTES = "-mcpu=x86_64_v4+avx512vnni"
 LIBRARIES = {
-    "whisper.so": [BYTES, "encoder.c", "decoder.c"],
+    "words.so": ["-mcpu=x86_64_v3", "encoder.c", "decoder.c"],
+    "bytes.so": [BYTES, "encoder.c", "decoder.c"],
     "tiles.so": [f"{BYTES}+avx512bf16+amx_tile+amx_bf16", "-DAURICLE_TILES", "encoder.c"],
 }
-"""By instructions: those of the second are only on some processors that have those of the first."""
+"""By instructions: AVX2, AVX-512 with VNNI, AMX; a processor with some has those before them."""
 COMPILER = (sys.executable, "-m", "ziglang", "cc")
 TARGET = "x86_64-linux-gnu.2.17"
 """The oldest C library it runs with, as the wheel's tag says."""

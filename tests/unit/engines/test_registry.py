@@ -11,6 +11,7 @@ import pytest
 from auricle.engines.registry import ENGINES, EngineSpec, openvino_policy
 from auricle.engines.whisper import openvino_engine
 from auricle.engines.whisper.graphs.compiling import Arithmetic, GraphOptions
+from auricle.engines.whisper.native.library import Native
 from auricle.errors import EngineFailed
 from auricle.frames import Frame
 from auricle.scheduling.ahead import MODULE
@@ -42,7 +43,7 @@ BESIDE_BF16 = replace(BYTES, encoder=Arithmetic.BF16)
     [
         (BYTES, 4),
         (BESIDE_BF16, 3),
-        (replace(BESIDE_BF16, native_decoder=True), 4),
+        (replace(BESIDE_BF16, native_decoder=Native.BYTES), 4),
         (GraphOptions.exact(), 3),
     ],
 )

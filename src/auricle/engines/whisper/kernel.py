@@ -101,18 +101,24 @@ class Kernel:
             self._make_decoder, weights, options, graphs
         )
         beside.shutdown(wait=False)  # the thread ends with what it has been given
-        encoder = NativeEncoder if options.native_encoder else GraphEncoder
-        self._encoder: Encoder = encoder(weights, options, graphs, self._places)
+        self._encoder = self._make_encoder(weights, options, graphs)
         self._embedding = weights.stored("decoder.embedding")
         self._positions = weights.array("decoder.positions")
         self._rows: dict[int, _Row] = {}
         self._next_row = 0
 
+    def _make_encoder(
+        self, weights: WhisperWeights, options: GraphOptions, graphs: GraphCache
+    ) -> Encoder:
+        if options.native_encoder:
+            return NativeEncoder(weights, options.native_encoder, options, graphs, self._places)
+        return GraphEncoder(weights, options, graphs, self._places)
+
     def _make_decoder(
         self, weights: WhisperWeights, options: GraphOptions, graphs: GraphCache
     ) -> DecoderStep:
         if options.native_decoder:
-            return NativeDecoder(weights, self._places, self._n_pages)
+            return NativeDecoder(weights, options.native_decoder, self._places, self._n_pages)
         return GraphDecoder(weights, options, graphs, self._places, self._n_pages)
 
     @cached_property

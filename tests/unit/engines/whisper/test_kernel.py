@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auricle.engines.whisper.graphs.compiling import CacheType, GraphOptions
+from auricle.engines.whisper.graphs.compiling import SAFE_BYTE_LIMIT, CacheType, GraphOptions
 from auricle.engines.whisper.graphs.graph_decoder import GraphDecoder
 from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.stored_array import StoredArray, StoredPart
@@ -227,7 +227,10 @@ def test_what_a_token_takes_from_a_window_of_bytes_does_not_depend_on_who_else_l
 
 
 def test_the_greatest_bytes_of_a_window_do_not_overflow(tiny_weights: Weights) -> None:
-    """Where bytes are added up in 16 bits, all of them at their limit are the most there can be."""
+    """Where bytes are added up in 16 bits, all of them at their limit are the most there can be.
+
+    The compiled decoder, whose weights are bytes too, is compared with itself at the lower limit.
+    """
     weights = tiny_weights("multilingual")
     arrays = dict(weights._arrays)
     for layer in range(weights.dims.n_decoder_layers):
@@ -235,13 +238,15 @@ def test_the_greatest_bytes_of_a_window_do_not_overflow(tiny_weights: Weights) -
             name = f"decoder.{layer}.cross.kv.{part}"
             constant = np.full_like(weights.array(name), value)
             arrays[name] = StoredArray((StoredPart(constant),))
-    fastest = GraphOptions.fastest()
+    graphs, fastest = GraphOptions.fastest(n_threads=2), GraphOptions.fastest()
+    compiled = replace(fastest, window_limit=SAFE_BYTE_LIMIT)
     logits = []
-    for options in (EXACT, replace(BYTES, window_limit=fastest.window_limit)):
+    for options in (EXACT, replace(BYTES, window_limit=graphs.window_limit), compiled, fastest):
         kernel = Kernel(WhisperWeights(arrays), options, KernelLimits(1, 1, 32))
         state = kernel.encode(log_mel("multilingual", 192))
         logits.append(kernel.step({kernel.join(state): [1]}).copy())
     np.testing.assert_allclose(logits[1], logits[0], atol=1e-3)
+    np.testing.assert_allclose(logits[3], logits[2], atol=1e-3)
 
 
 def test_the_whole_window_as_a_part_gives_the_same_logits(kernel: Kernel) -> None:

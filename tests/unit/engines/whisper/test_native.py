@@ -1,9 +1,11 @@
-"""The compiled library against the reference and the graphs, and rows against themselves alone."""
+"""The compiled libraries against reference and graphs, and rows against themselves alone."""
 
 import platform
 import sys
 from collections.abc import Callable
+from ctypes.util import find_library
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,12 @@ from numpy.typing import NDArray
 from auricle.engines.whisper.graphs.compiling import BYTE_LIMIT, GraphOptions
 from auricle.engines.whisper.kernel import Kernel, KernelLimits
 from auricle.engines.whisper.native import library as native_library
-from auricle.engines.whisper.native.library import library, tiles_library
+from auricle.engines.whisper.native.library import (
+    Native,
+    best_native,
+    best_native_encoder,
+    library,
+)
 from auricle.engines.whisper.native.log_sum_exp import log_sum_exp
 from auricle.engines.whisper.native.native_decoder import NativeDecoder
 from auricle.engines.whisper.native.native_encoder import NativeEncoder
@@ -21,7 +28,7 @@ from auricle.engines.whisper.self_check import self_check
 from auricle.engines.whisper.stored_array import StoredArray, StoredPart
 from auricle.engines.whisper.weights import WhisperWeights
 from auricle.errors import EngineFailed
-from auricle.processor import has_bf16_tiles, has_wide_int8_dot
+from auricle.processor import has_avx2, has_wide_int8_dot
 from whisper import reference
 from whisper.checkpoints import SHAPES
 
@@ -34,24 +41,36 @@ GRAPHS = replace(
     int8_windows=True,
     window_limit=BYTE_LIMIT,
 )
-NATIVE = replace(GRAPHS, native_encoder=True, native_decoder=True)
-TILES = replace(NATIVE, native_tiles=True)
+BYTES = replace(GRAPHS, native_encoder=Native.BYTES, native_decoder=Native.BYTES)
+WORDS = replace(GRAPHS, native_encoder=Native.WORDS, native_decoder=Native.WORDS)
+TILES = replace(BYTES, native_encoder=Native.TILES)
 Weights = Callable[[str], WhisperWeights]
 Kernels = Callable[[str, GraphOptions], Kernel]
 Floats = NDArray[np.float32]
 
-needs_library = pytest.mark.skipif(
-    not (has_wide_int8_dot() and library()), reason="this processor has no AVX-512 with VNNI"
+needs_words = pytest.mark.skipif(
+    not (has_avx2() and library(Native.WORDS)), reason="this processor has no AVX2"
 )
-
+needs_bytes = pytest.mark.skipif(
+    not (has_wide_int8_dot() and library(Native.BYTES)),
+    reason="this processor has no AVX-512 with VNNI",
+)
 needs_tiles = pytest.mark.skipif(
-    not (has_wide_int8_dot() and has_bf16_tiles() and library() and tiles_library()),
-    reason="this processor has no tiles of bfloat16",
+    best_native_encoder() is not Native.TILES, reason="this processor has no tiles of bfloat16"
+)
+decoders = pytest.mark.parametrize(
+    "options",
+    [pytest.param(WORDS, marks=needs_words), pytest.param(BYTES, marks=needs_bytes)],
+    ids=["words", "bytes"],
 )
 encoders = pytest.mark.parametrize(
     "options",
-    [pytest.param(NATIVE, marks=needs_library), pytest.param(TILES, marks=needs_tiles)],
-    ids=["bytes", "tiles"],
+    [
+        pytest.param(WORDS, marks=needs_words),
+        pytest.param(BYTES, marks=needs_bytes),
+        pytest.param(TILES, marks=needs_tiles),
+    ],
+    ids=["words", "bytes", "tiles"],
 )
 
 
@@ -72,36 +91,34 @@ def last_logits(kernel: Kernel, mel: Floats, *given: list[int]) -> Floats:
 @pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="it is for Linux on x86-64"
 )
-def test_the_library_is_compiled_where_the_package_is_installed() -> None:
-    assert library() is not None
-    assert native_library.TILES_FILE.exists()
+@pytest.mark.parametrize("native", Native)
+def test_libraries_are_compiled_where_the_package_is_installed(native: Native) -> None:
+    assert (native_library.FOLDER / f"{native}.so").exists()
 
 
 def test_where_there_is_no_library_graphs_compute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auricle.engines.whisper.graphs.compiling.library", lambda: None)
-    options = GraphOptions.fastest()
-    assert not options.native_encoder
-    assert not options.native_decoder
+    monkeypatch.setattr(native_library, "library", lambda _: None)
+    assert best_native.__wrapped__() is None
+    monkeypatch.setattr(native_library, "best_native", lambda: None)
+    assert best_native_encoder.__wrapped__() is None
 
 
-@pytest.mark.parametrize(("kept", "which"), [("FILE", library), ("TILES_FILE", tiles_library)])
+@pytest.mark.parametrize("native", Native)
 def test_library_that_is_damaged_is_none(
-    kept: str,
-    which: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
+    native: Native, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    damaged = tmp_path_factory.mktemp("native") / "whisper.so"
-    damaged.write_bytes(b"\x7fELF, cut off")
-    monkeypatch.setattr(native_library, kept, damaged)
-    assert which.__wrapped__() is None
+    (tmp_path / f"{native}.so").write_bytes(b"\x7fELF, cut off")
+    monkeypatch.setattr(native_library, "FOLDER", tmp_path)
+    assert library.__wrapped__(native) is None
 
 
 def test_library_of_an_older_version_is_none(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(native_library, "FILE", "libm.so.6")  # a library without the functions
-    assert native_library.library.__wrapped__() is None
+    older = find_library("m")  # a library without the functions
+    (tmp_path / "words.so").symlink_to(Path("/lib/x86_64-linux-gnu") / str(older))
+    monkeypatch.setattr(native_library, "FOLDER", tmp_path)
+    assert library.__wrapped__(Native.WORDS) is None
 
 
 @pytest.mark.parametrize("n", [1, 15, 16, 17, 51_865])
@@ -115,23 +132,24 @@ def test_logarithm_of_the_sum_of_exponentials(n: int) -> None:
 
 
 @pytest.mark.parametrize("part", ["native_encoder", "native_decoder"])
-def test_the_library_is_given_no_windows_but_of_bytes(part: str) -> None:
+def test_libraries_are_given_no_windows_but_of_bytes(part: str) -> None:
     with pytest.raises(ValueError, match="windows of bytes"):
-        replace(EXACT, **{part: True})  # type: ignore[arg-type]
+        replace(EXACT, **{part: Native.WORDS})  # type: ignore[arg-type]
 
 
-def test_tiles_are_not_asked_of_a_graph() -> None:
+def test_tiles_are_not_asked_of_a_decoder() -> None:
     with pytest.raises(ValueError, match="tiles"):
-        replace(EXACT, native_tiles=True)
+        replace(GRAPHS, native_decoder=Native.TILES)
 
 
-def test_where_the_system_keeps_no_tiles_the_encoder_is_of_bytes(
+def test_where_the_system_keeps_no_tiles_the_encoder_is_as_the_decoder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("auricle.engines.whisper.graphs.compiling.tiles_library", lambda: None)
-    options = GraphOptions.fastest()
-    assert options.native_encoder == options.native_decoder
-    assert not options.native_tiles
+    def without_tiles(native: Native) -> Any:
+        return None if native is Native.TILES else library(native)
+
+    monkeypatch.setattr(native_library, "library", without_tiles)
+    assert best_native_encoder.__wrapped__() == best_native()
 
 
 def test_several_threads_of_a_worker_leave_the_decoder_to_the_graph() -> None:
@@ -183,16 +201,19 @@ def test_windows_are_as_near_to_float32_as_their_arithmetic(
     mel = log_mel(name, 2 * n_positions)
     exact = windows(tiny_kernel(name, EXACT), mel)
     away = windows(tiny_kernel(name, options), mel) - exact
-    limit = 0.02 if options.native_tiles else 0.08
+    limits = {Native.WORDS: 0.01, Native.TILES: 0.02, Native.BYTES: 0.08}
+    limit = limits[options.native_encoder or Native.BYTES]
     assert np.sqrt((away**2).mean() / (exact**2).mean()) < limit
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param(replace(NATIVE, native_encoder=False), marks=needs_library),
-        pytest.param(replace(NATIVE, native_decoder=False), marks=needs_library),
-        pytest.param(replace(TILES, native_decoder=False), marks=needs_tiles),
+        pytest.param(replace(WORDS, native_encoder=None), marks=needs_words),
+        pytest.param(replace(WORDS, native_decoder=None), marks=needs_words),
+        pytest.param(replace(BYTES, native_encoder=None), marks=needs_bytes),
+        pytest.param(replace(BYTES, native_decoder=None), marks=needs_bytes),
+        pytest.param(replace(TILES, native_decoder=None), marks=needs_tiles),
     ],
 )
 def test_each_part_goes_with_the_graph_of_the_other(
@@ -206,13 +227,13 @@ def test_each_part_goes_with_the_graph_of_the_other(
     assert np.abs(given - graphs).max() < 0.4 * graphs.std()
 
 
-@needs_library
+@decoders
 @pytest.mark.parametrize("n_windows", [1, 2, 5])
 @pytest.mark.parametrize("n_texts", [1, 2, 5, 7])
 def test_rows_are_the_same_in_company_and_alone_to_the_last_bit(
-    n_windows: int, n_texts: int, tiny_kernel: Kernels
+    n_windows: int, n_texts: int, options: GraphOptions, tiny_kernel: Kernels
 ) -> None:
-    kernel = tiny_kernel("multilingual", NATIVE)
+    kernel = tiny_kernel("multilingual", options)
     states = [kernel.encode(log_mel("multilingual", 34 + 30 * n, n)) for n in range(n_windows)]
     pairs = [(state, i) for i in range(n_texts) for state in states][:12]
     rows = [kernel.join(state) for state, _ in pairs]
@@ -230,9 +251,11 @@ def test_rows_are_the_same_in_company_and_alone_to_the_last_bit(
         kernel.release(state)
 
 
-@needs_library
-def test_text_fed_at_once_is_the_text_fed_by_tokens_to_the_last_bit(tiny_kernel: Kernels) -> None:
-    kernel = tiny_kernel("multilingual", NATIVE)
+@decoders
+def test_text_fed_at_once_is_the_text_fed_by_tokens_to_the_last_bit(
+    options: GraphOptions, tiny_kernel: Kernels
+) -> None:
+    kernel = tiny_kernel("multilingual", options)
     mel, text = log_mel("multilingual", 100), list(range(1, 71))
     by_token = last_logits(kernel, mel, *([token] for token in text))
     np.testing.assert_array_equal(last_logits(kernel, mel, text), by_token)
@@ -288,9 +311,11 @@ def test_weights_that_are_no_numbers_fail_in_the_first_step(
         last_logits(kernel, log_mel("multilingual", 64), [1, 2])
 
 
-@needs_library
-def test_what_a_row_left_in_its_pages_is_not_seen_by_the_next(tiny_kernel: Kernels) -> None:
-    kernel = tiny_kernel("multilingual", NATIVE)
+@decoders
+def test_what_a_row_left_in_its_pages_is_not_seen_by_the_next(
+    options: GraphOptions, tiny_kernel: Kernels
+) -> None:
+    kernel = tiny_kernel("multilingual", options)
     mel = log_mel("multilingual", 100)
     expected = last_logits(kernel, mel, [1, 2, 3])
     for cache in kernel._decoder.caches:

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from auricle.engines.whisper.native.library import library, tiles_library
+from auricle.engines.whisper.native.library import Native, best_native, best_native_encoder
 from auricle.errors import EngineFailed
 from auricle.processor import (
     has_avx2,
     has_bf16,
     has_bf16_tiles,
     has_int8_dot,
-    has_wide_int8_dot,
 )
 
 ACTIVATION_GROUP = 64
@@ -68,9 +67,8 @@ class GraphOptions:
     each ACTIVATION_GROUP values, `int8_windows` whether the keys and values of windows and what
     they are multiplied with are. Those products are exact, so their results do not depend on
     how many rows there are: without VNNI only if no key or value is beyond `window_limit`.
-    `native_encoder` and `native_decoder` have the compiled library compute instead of a graph:
-    over bytes everywhere, so they go with `int8_windows` alone; with `native_tiles` the encoder's
-    layers by tiles of bfloat16 instead.
+    `native_encoder` and `native_decoder` have a compiled library compute instead of a graph, whose
+    windows are bytes: they go with `int8_windows` alone.
     """
 
     encoder: Arithmetic
@@ -80,16 +78,15 @@ class GraphOptions:
     int8_activations: bool = False
     int8_windows: bool = False
     window_limit: int = SAFE_BYTE_LIMIT
-    native_encoder: bool = False
-    native_tiles: bool = False
-    native_decoder: bool = False
+    native_encoder: Native | None = None
+    native_decoder: Native | None = None
     n_threads: int = 1
     n_encoder_threads: int = 1
 
     def __post_init__(self) -> None:
         if (self.native_encoder or self.native_decoder) and not self.int8_windows:
-            raise ValueError("the compiled library takes windows of bytes only")
-        if self.native_tiles and not self.native_encoder:
+            raise ValueError("the compiled libraries take windows of bytes only")
+        if self.native_decoder is Native.TILES:
             raise ValueError("tiles are of the compiled encoder only")
 
     @classmethod
@@ -101,7 +98,7 @@ class GraphOptions:
         bfloat16, which the plugin would first expand them for. Windows of bytes halve a step of
         eight with VNNI; with AVX2 alone they shorten it.
         """
-        is_native = has_wide_int8_dot() and library() is not None
+        native_decoder = best_native() if n_threads == 1 else None
         return cls(
             encoder=Arithmetic.BF16 if has_bf16() else Arithmetic.F32,
             cache_type=CacheType.U8,
@@ -109,10 +106,9 @@ class GraphOptions:
             int8_decoder=True,
             int8_activations=has_int8_dot(),
             int8_windows=has_int8_dot() or has_avx2(),
-            window_limit=BYTE_LIMIT if has_int8_dot() else SAFE_BYTE_LIMIT,
-            native_encoder=is_native,
-            native_tiles=is_native and has_bf16_tiles() and tiles_library() is not None,
-            native_decoder=is_native and n_threads == 1,
+            window_limit=BYTE_LIMIT if native_decoder or has_int8_dot() else SAFE_BYTE_LIMIT,
+            native_encoder=best_native_encoder(),
+            native_decoder=native_decoder,
             n_threads=n_threads,
             n_encoder_threads=n_encoder_threads,
         )

@@ -1,6 +1,8 @@
 /* A step of Whisper's decoder: the next tokens of any number of texts in, logits out.
    `native/native_decoder.py` describes the arguments and calls it. */
 
+#define AURICLE_NARROW_WEIGHTS /* steps wait for memory more than for sums */
+
 #include "attention.h"
 #include "layers.h"
 
@@ -34,19 +36,30 @@ typedef struct {
     uint16_t *const *caches;       /* by layer keys and values: (n_pages, PAGE, d_model) */
 } Batch;
 
+/* What a step works in. */
 typedef struct {
     float *hidden, *normal, *wide, *mixed; /* (n_tokens, d_model); `wide` four times as wide */
     Rounded rounded;                       /* of (n_tokens, 4 * d_model) */
-} Scratch;
+} Room;
+
+/* Divide memory from `at`, a multiple of 64; gives its end. */
+static char *divide(char *at, float *hidden, size_t n_tokens, size_t d, Room *room) {
+    room->hidden = hidden;
+    room->normal = taken(&at, sizeof(float) * n_tokens * d);
+    room->wide = taken(&at, sizeof(float) * n_tokens * 4 * d);
+    room->mixed = taken(&at, sizeof(float) * n_tokens * d);
+    room->rounded = rounded_room(&at, n_tokens, 4 * d);
+    return at;
+}
 
 /* layer(norm(hidden)) of all tokens */
-static void of_normal(const Decoder *decoder, const Linear *layer, Norm norm, Scratch s, int n, float *out) {
+static void of_normal(const Decoder *decoder, const Linear *layer, Norm norm, Room s, int n, float *out) {
     normalise(s.hidden, n, norm, decoder->d_model, s.normal);
     round_rows(s.normal, n, decoder->d_model, s.rounded);
     linear(layer, s.rounded, n, out);
 }
 
-static void self_attention(const Decoder *decoder, int layer, const Batch *batch, Scratch s) {
+static void self_attention(const Decoder *decoder, int layer, const Batch *batch, Room s) {
     const int d = decoder->d_model, n = batch->n_tokens;
     const DecoderLayer *l = decoder->layers + layer;
     uint16_t *keys = batch->caches[2 * layer], *values = batch->caches[2 * layer + 1];
@@ -67,7 +80,7 @@ static void self_attention(const Decoder *decoder, int layer, const Batch *batch
     add_layer(&l->self_out, s.mixed, n, s.rounded, s.normal, s.hidden);
 }
 
-static void cross_attention(const Decoder *decoder, int layer, const Batch *batch, Scratch s) {
+static void cross_attention(const Decoder *decoder, int layer, const Batch *batch, Room s) {
     const int d = decoder->d_model;
     const DecoderLayer *l = decoder->layers + layer;
     of_normal(decoder, &l->cross_query, l->cross_norm, s, batch->n_tokens, s.wide);
@@ -78,22 +91,29 @@ static void cross_attention(const Decoder *decoder, int layer, const Batch *batc
         float *query = s.wide + first * d, *mixed = s.mixed + first * d;
         for (int t = 0; t < w->n_tokens; t++)
             for (int j = 0; j < d; j += LANES) {
-                const Floats times = _mm512_mul_ps(load(key_scale + j), all(0.125f));
-                store(query + (size_t)t * d + j, _mm512_mul_ps(load(query + (size_t)t * d + j), times));
+                const Floats times = load(key_scale + j) * all(0.125f);
+                store(query + (size_t)t * d + j, load(query + (size_t)t * d + j) * times);
             }
         look_at_window(w->keys[layer], w->values[layer], w->n_positions, query, w->n_tokens, d, mixed);
         for (int t = 0; t < w->n_tokens; t++)
             for (int j = 0; j < d; j += LANES)
-                store(mixed + (size_t)t * d + j, _mm512_mul_ps(load(mixed + (size_t)t * d + j), load(value_scale + j)));
+                store(mixed + (size_t)t * d + j, load(mixed + (size_t)t * d + j) * load(value_scale + j));
         first += (size_t)w->n_tokens;
     }
     add_layer(&l->cross_out, s.mixed, batch->n_tokens, s.rounded, s.normal, s.hidden);
 }
 
-/* `hidden` holds token plus position. Logits: (n_wanted, projection.n_out). */
-void auricle_decoder_step(const Decoder *decoder, const Batch *batch, const Scratch *scratch, float *logits) {
-    const Scratch s = *scratch;
+/* Bytes that a step of n_tokens works in. */
+int64_t auricle_decoder_room(const Decoder *decoder, int n_tokens) {
+    Room s;
+    return (int64_t)(uintptr_t)divide(NULL, NULL, (size_t)n_tokens, (size_t)decoder->d_model, &s);
+}
+
+/* `hidden` holds token plus position, (n_tokens, d_model), and is overwritten. Logits: (n_wanted, projection.n_out). */
+void auricle_decoder_step(const Decoder *decoder, const Batch *batch, float *hidden, char *room, float *logits) {
     const int d = decoder->d_model;
+    Room s;
+    divide(room, hidden, (size_t)batch->n_tokens, (size_t)d, &s);
     for (int layer = 0; layer < decoder->n_layers; layer++) {
         self_attention(decoder, layer, batch, s);
         cross_attention(decoder, layer, batch, s);
@@ -110,9 +130,9 @@ void auricle_decoder_step(const Decoder *decoder, const Batch *batch, const Scra
 /* The logarithm of the sum of the exponentials of n values. */
 float auricle_log_sum_exp(const float *values, int n) {
     Floats most = all(-INFINITY), sum = all(0.0f);
-    for (int i = 0; i < n; i += LANES) most = _mm512_max_ps(most, load_first(values + i, n - i));
-    const float greatest = _mm512_reduce_max_ps(most);
+    for (int i = 0; i < n; i += LANES) most = larger(most, load_first(values + i, n - i));
+    const float greatest = greatest_in(most);
     for (int i = 0; i < n; i += LANES)
-        sum = _mm512_add_ps(sum, exponential(_mm512_sub_ps(load_first(values + i, n - i), all(greatest))));
-    return greatest + logf(_mm512_reduce_add_ps(sum));
+        sum = sum + exponential(load_first(values + i, n - i) - all(greatest));
+    return greatest + logf(sum_of(sum));
 }

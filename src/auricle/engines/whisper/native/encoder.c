@@ -4,7 +4,7 @@
 #ifdef AURICLE_TILES
 #include "heads_tiles.h"
 #else
-#include "heads_bytes.h"
+#include "heads_whole.h"
 #endif
 #include "layers.h"
 #include "spread.h"
@@ -101,8 +101,8 @@ static void bytes_of_head(const void *job, int hand, int chunk) {
     const Channels channels = channels_of(e->qkv + at, n, stride, e->limit, scales);
     for (int p = 0; p < n; p++)
         for (int i = 0; i < HEAD / LANES; i++) {
-            const Bytes levels = levels_of(e->qkv + p * stride + at, &channels, i);
-            _mm_storeu_si128((__m128i *)(to + (size_t)p * HEAD) + i, _mm512_cvtsepi32_epi8(levels));
+            const Integers levels = levels_of(e->qkv + p * stride + at, &channels, i);
+            store_bytes(to + (size_t)p * HEAD + i * LANES, levels);
         }
 }
 

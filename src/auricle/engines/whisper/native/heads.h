@@ -14,8 +14,8 @@ static const float no_bias[MOST_SEEN]; /* of the layers that attention is */
 static inline void mean_of(const float *values, int n, size_t stride, Floats mean[HEAD / LANES]) {
     for (int i = 0; i < HEAD / LANES; i++) {
         Floats sum = all(0.0f);
-        for (int p = 0; p < n; p++) sum = _mm512_add_ps(sum, load(values + p * stride + i * LANES));
-        mean[i] = _mm512_div_ps(sum, all((float)n));
+        for (int p = 0; p < n; p++) sum = sum + load(values + p * stride + i * LANES);
+        mean[i] = sum / all((float)n);
     }
 }
 
@@ -27,15 +27,15 @@ typedef struct {
 static inline Channels channels_of(const float *values, int n, size_t stride, float limit, float *scales) {
     Channels channels;
     for (int i = 0; i < HEAD / LANES; i++) {
-        Bytes most = smallest_size();
+        Integers most = smallest_size();
         for (int p = 0; p < n; p++) most = larger_size(most, load(values + p * stride + i * LANES));
-        const Floats scale = _mm512_div_ps(_mm512_castsi512_ps(most), all(limit));
+        const Floats scale = sizes_as_floats(most) / all(limit);
         store(scales + i * LANES, scale);
-        channels.times[i] = _mm512_div_ps(all(1.0f), scale);
+        channels.times[i] = all(1.0f) / scale;
     }
     return channels;
 }
 
-static inline Bytes levels_of(const float *values, const Channels *channels, int part) {
-    return _mm512_cvtps_epi32(_mm512_mul_ps(load(values + part * LANES), channels->times[part]));
+static inline Integers levels_of(const float *values, const Channels *channels, int part) {
+    return nearest(load(values + part * LANES) * channels->times[part]);
 }

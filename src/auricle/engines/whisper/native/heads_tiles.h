@@ -29,10 +29,10 @@ static HeadRoom head_room(char **from, size_t n_all) {
 }
 
 /* Keys as the weights of a layer from a query to a score for each position, without what they have in
-   common (see `heads_bytes.h`). Sixteen positions become columns, of two values each. */
+   common (see `heads_whole.h`). Sixteen positions become columns, of two values each. */
 static void pack_keys(const float *keys, int n, size_t stride, HeadRoom r, int n_all) {
-    const Bytes numbers = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    const Bytes each_row = _mm512_mullo_epi32(numbers, _mm512_set1_epi32(HEAD / 2));
+    const Integers numbers = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const Integers each_row = _mm512_mullo_epi32(numbers, _mm512_set1_epi32(HEAD / 2));
     Floats mean[HEAD / LANES];
     mean_of(keys, n, stride, mean);
     for (int p = 0; p < n_all; p += TILE_ROWS) {
@@ -41,8 +41,8 @@ static void pack_keys(const float *keys, int n, size_t stride, HeadRoom r, int n
         for (int i = 0; i < TILE_ROWS && p + i < n; i++)
             for (int j = 0; j < HEAD; j += TILE_IN) {
                 const float *key = keys + (p + i) * stride + j;
-                const Floats low = _mm512_sub_ps(load(key), mean[j / LANES]);
-                const Floats high = _mm512_sub_ps(load(key + LANES), mean[j / LANES + 1]);
+                const Floats low = load(key) - mean[j / LANES];
+                const Floats high = load(key + LANES) - mean[j / LANES + 1];
                 store_rounded((uint16_t *)(rows[i] + j / 2), low, high);
             }
         for (int j = 0; j < HEAD / 2; j++) {
@@ -52,7 +52,7 @@ static void pack_keys(const float *keys, int n, size_t stride, HeadRoom r, int n
     }
 }
 
-static inline Bytes rounded(Floats values) { return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(values)); }
+static inline Integers rounded(Floats values) { return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(values)); }
 
 /* Values as the weights of a layer from shares of all positions to the mixed value: two positions side by side. */
 static void pack_values(const float *values, int n, size_t stride, HeadRoom r, int n_all) {
@@ -68,8 +68,8 @@ static void pack_values(const float *values, int n, size_t stride, HeadRoom r, i
 
 static void round_query(const float *query, Rounded queries, int row) {
     for (int i = 0; i < HEAD; i += TILE_IN) {
-        const Floats low = _mm512_mul_ps(load(query + i), all(0.125f));
-        const Floats high = _mm512_mul_ps(load(query + i + LANES), all(0.125f));
+        const Floats low = load(query + i) * all(0.125f);
+        const Floats high = load(query + i + LANES) * all(0.125f);
         store_rounded(in_tiles(queries, HEAD, row, i), low, high);
     }
 }
@@ -80,12 +80,12 @@ static float shares_of(float *scores, int n, int n_all, Rounded shares, int row)
     Floats sum = all(0.0f);
     for (int i = 0; i < n_all; i += TILE_IN) {
         fetch_vectors(scores + n_all + i, 2);
-        const Floats low = power_of_two(_mm512_fmadd_ps(load(scores + i), all(TWO_FOR_E), less));
-        const Floats high = power_of_two(_mm512_fmadd_ps(load(scores + i + LANES), all(TWO_FOR_E), less));
-        sum = _mm512_add_ps(sum, _mm512_add_ps(low, high));
+        const Floats low = power_of_two(fused(load(scores + i), all(TWO_FOR_E), less));
+        const Floats high = power_of_two(fused(load(scores + i + LANES), all(TWO_FOR_E), less));
+        sum = sum + (low + high);
         store_rounded(in_tiles(shares, n_all, row, i), low, high);
     }
-    return _mm512_reduce_add_ps(sum);
+    return sum_of(sum);
 }
 
 /* n_rows <= QUERY_BLOCK queries over all n positions. */
@@ -100,5 +100,5 @@ static void attend_block(const float *queries, int n_rows, int n, size_t stride,
     linear(&to_mixed, r.shares, n_rows, r.mixed);
     for (int row = 0; row < n_rows; row++)
         for (int i = 0; i < HEAD; i += LANES)
-            store(out + row * out_stride + i, _mm512_mul_ps(load(r.mixed + row * HEAD + i), all(1.0f / sums[row])));
+            store(out + row * out_stride + i, load(r.mixed + row * HEAD + i) * all(1.0f / sums[row]));
 }

@@ -1,17 +1,31 @@
-"""The compiled library: its functions, and its structures as in `encoder.c` and `decoder.c`."""
+"""The compiled libraries: functions and structures as in `encoder.c` and `decoder.c`."""
 
 import ctypes
 from ctypes import POINTER, Structure, c_float, c_int, c_int32, c_int64, c_void_p
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).with_name("whisper.so")
-TILES_FILE = Path(__file__).with_name("tiles.so")
-"""Compiled when the package is installed (`hatch_build.py`)."""
+from auricle.processor import has_avx2, has_bf16_tiles, has_wide_int8_dot
+
+FOLDER = Path(__file__).parent
+"""Where they are compiled to when the package is installed (`hatch_build.py`)."""
 
 MOST_POSITIONS = 1536
 """Of a window or a text, MOST_SEEN in `heads.h`."""
+
+
+class Native(StrEnum):
+    """What a library computes by, and its name.
+
+    BYTES are products of bytes (AVX-512 with VNNI), WORDS of 16 bits (AVX2), TILES, which are of
+    the encoder alone, of bfloat16 (AMX).
+    """
+
+    BYTES = "bytes"
+    WORDS = "words"
+    TILES = "tiles"
 
 
 class Norm(Structure):
@@ -21,7 +35,7 @@ class Norm(Structure):
 
 
 class Linear(Structure):
-    """A layer of bytes, see `linear.h`."""
+    """A layer, see `linear.h` and `linear_tiles.h`."""
 
     _fields_ = (
         ("weights", c_void_p),
@@ -94,15 +108,6 @@ class Batch(Structure):
     )
 
 
-class Scratch(Structure):
-    """What a step of the decoder works in; `hidden` holds its input, too."""
-
-    _fields_ = tuple(
-        (name, c_void_p)
-        for name in ("hidden", "normal", "wide", "mixed", "levels", "steps", "offsets")
-    )
-
-
 _ENCODER = POINTER(Encoder)
 _ENCODER_SIGNATURES: dict[str, list[Any]] = {
     "auricle_encoder_may_run": [],
@@ -113,38 +118,49 @@ _ENCODER_SIGNATURES: dict[str, list[Any]] = {
         *(POINTER(c_void_p), c_void_p, c_void_p, c_int),
     ],
 }
+_DECODER = POINTER(Decoder)
 _DECODER_SIGNATURES: dict[str, list[Any]] = {
     "auricle_log_sum_exp": [c_void_p, c_int],
-    "auricle_decoder_step": [POINTER(Decoder), POINTER(Batch), POINTER(Scratch), c_void_p],
+    "auricle_decoder_room": [_DECODER, c_int],
+    "auricle_decoder_step": [_DECODER, POINTER(Batch), c_void_p, c_void_p, c_void_p],
 }
 _RESULTS = {
     "auricle_encoder_may_run": c_int,
     "auricle_encoder_room": c_int64,
+    "auricle_decoder_room": c_int64,
     "auricle_log_sum_exp": c_float,
 }
 
 
 @cache
-def library() -> ctypes.CDLL | None:
-    """Encoder and decoder over bytes.
+def library(native: Native) -> ctypes.CDLL | None:
+    """Encoder and decoder, or with TILES the encoder.
 
-    Nothing where there is no library (on ARM, beside Linux) or an older one.
+    Nothing where there is no such library (on ARM, beside Linux) or an older one, nor where the
+    system lets nobody use tiles.
     """
-    return _loaded(FILE, _ENCODER_SIGNATURES | _DECODER_SIGNATURES)
-
-
-@cache
-def tiles_library() -> ctypes.CDLL | None:
-    """The encoder by tiles of bfloat16; nothing either where the system lets nobody use those."""
-    return _loaded(TILES_FILE, _ENCODER_SIGNATURES)
-
-
-def _loaded(file: Path, signatures: dict[str, list[Any]]) -> ctypes.CDLL | None:
+    has_decoder = native is not Native.TILES
+    signatures = _ENCODER_SIGNATURES | (_DECODER_SIGNATURES if has_decoder else {})
     try:
-        loaded = ctypes.CDLL(str(file))
+        loaded = ctypes.CDLL(str(FOLDER / f"{native}.so"))
         for name, arguments in signatures.items():
             function = getattr(loaded, name)
             function.argtypes, function.restype = arguments, _RESULTS.get(name)
     except (OSError, AttributeError):
         return None
     return loaded if loaded.auricle_encoder_may_run() else None
+
+
+@cache
+def best_native() -> Native | None:
+    """What the decoder is quickest by on this processor, and the encoder where it has no tiles."""
+    if has_wide_int8_dot():
+        return Native.BYTES if library(Native.BYTES) else None
+    return Native.WORDS if has_avx2() and library(Native.WORDS) else None
+
+
+@cache
+def best_native_encoder() -> Native | None:
+    """What the encoder is quickest by."""
+    best = best_native()
+    return Native.TILES if best and has_bf16_tiles() and library(Native.TILES) else best

@@ -43,7 +43,7 @@ static inline uint16_t *in_tiles(Rounded x, int n_in, int row, int i) {
 }
 
 static inline void store_rounded(uint16_t *to, Floats low, Floats high) {
-    _mm512_storeu_si512(to, (Bytes)_mm512_cvtne2ps_pbh(high, low));
+    _mm512_storeu_si512(to, (Integers)_mm512_cvtne2ps_pbh(high, low));
 }
 
 static inline void round_rows(const float *x, int n_rows, int n_in, Rounded to) {
@@ -125,8 +125,8 @@ __attribute__((always_inline)) static inline void linear_then(const Linear *laye
 __attribute__((always_inline)) static inline void add(const float *square, int n, int row, int at, int n_out, void *to) {
     float *out = (float *)to + (size_t)row * n_out + at;
     for (int i = 0; i < n; i++, square += STRIPE, out += n_out) {
-        store(out, _mm512_add_ps(load(out), load(square)));
-        store(out + LANES, _mm512_add_ps(load(out + LANES), load(square + LANES)));
+        store(out, load(out) + load(square));
+        store(out + LANES, load(out + LANES) + load(square + LANES));
     }
 }
 

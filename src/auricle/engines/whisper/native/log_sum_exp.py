@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from auricle.engines.whisper.native.library import library
-from auricle.processor import has_wide_int8_dot
+from auricle.engines.whisper.native.library import best_native, library
 
 
 def log_sum_exp(logits: NDArray[np.float32]) -> float:
     """The logarithm of the sum of the exponentials of (n,) values, which may be -inf."""
-    compiled = library() if has_wide_int8_dot() else None
+    native = best_native()
+    compiled = library(native) if native else None
     if compiled is not None:
         logits = np.ascontiguousarray(logits, np.float32)
         return float(compiled.auricle_log_sum_exp(logits.ctypes.data, len(logits)))

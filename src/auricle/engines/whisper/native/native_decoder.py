@@ -16,35 +16,36 @@ from auricle.engines.whisper.graphs.paged_attention import PAGE_SIZE
 from auricle.engines.whisper.native.library import (
     MOST_POSITIONS,
     Batch,
-    Scratch,
+    Native,
     Window,
     library,
 )
+from auricle.engines.whisper.native.memory import AlignedMemory
 from auricle.engines.whisper.native.packing import Packing
 from auricle.engines.whisper.weights import WhisperWeights
 from auricle.engines.whisper.window_places import PARTS, CrossState, WindowPlaces
 from auricle.errors import EngineFailed
 
-_GROUP = 64
-"""Inputs that share a scale, as in `linear.h`."""
-
 
 class NativeDecoder:
     """See `DecoderStep`."""
 
-    def __init__(self, weights: WhisperWeights, places: WindowPlaces, n_pages: int) -> None:
+    def __init__(
+        self, weights: WhisperWeights, native: Native, places: WindowPlaces, n_pages: int
+    ) -> None:
         """Pack the weights and set memory aside for pages: it is touched when it is used.
 
         Raises:
             WeightsError: the checkpoint is incomplete.
             EngineFailed: the library is not there, or windows may be longer than it can take.
         """
-        compiled, dims = library(), weights.dims
+        compiled, dims = library(native), weights.dims
         if compiled is None or max(dims.n_audio, dims.n_text) > MOST_POSITIONS:
             msg = f"the compiled decoder is missing, or cannot take a window of {dims.n_audio}"
             raise EngineFailed(msg)
         self._step = compiled.auricle_decoder_step
-        self._packing = Packing(weights)
+        self._n_bytes = compiled.auricle_decoder_room
+        self._packing = Packing(weights, native)
         self._decoder = self._packing.decoder()
         self._dims, self._places = dims, places
         n_arrays = dims.n_decoder_layers * len(PARTS)
@@ -52,7 +53,8 @@ class NativeDecoder:
         self.caches: list[NDArray[Any]] = [np.empty(shape, np.float16) for _ in range(n_arrays)]
         self._caches = (c_void_p * n_arrays)(*(cache.ctypes.data for cache in self.caches))
         self._windows: dict[int, Window] = {}
-        self._room: list[NDArray[Any]] = []
+        self._room = AlignedMemory(0)
+        self._hidden = np.empty((0, dims.d_model), np.float32)
         self._logits = np.empty((0, self._decoder.projection.n_out), np.float32)
 
     def show(self, state: CrossState) -> None:
@@ -68,8 +70,8 @@ class NativeDecoder:
     def run(self, new: NewTokens) -> Logits:
         """See `DecoderStep`."""
         n_tokens, n_wanted = len(new.embedded), len(new.wanted)
-        scratch = self._scratch(n_tokens)
-        self._room[0][:n_tokens] = new.embedded
+        self._make_room(n_tokens)
+        self._hidden[:n_tokens] = new.embedded
         if n_wanted > len(self._logits):
             self._logits = np.empty((n_wanted, self._logits.shape[1]), np.float32)
         ends = np.cumsum(new.lengths)
@@ -87,7 +89,8 @@ class NativeDecoder:
         windows = self._looked_at(np.repeat(new.places, new.lengths))
         addresses = (values.ctypes.data for values in given)
         batch = Batch(n_tokens, len(windows), n_wanted, windows, *addresses, self._caches)
-        self._step(byref(self._decoder), byref(batch), byref(scratch), self._logits.ctypes.data)
+        hidden, logits = self._hidden.ctypes.data, self._logits.ctypes.data
+        self._step(byref(self._decoder), byref(batch), hidden, self._room.address, logits)
         return self._logits[:n_wanted, : self._dims.n_vocab]
 
     def _looked_at(self, places: NDArray[np.int64]) -> Any:
@@ -98,15 +101,8 @@ class NativeDecoder:
             window.n_tokens = count
         return (Window * len(windows))(*windows)
 
-    def _scratch(self, n_tokens: int) -> Scratch:
-        """What a step works in, as large as the largest so far; the input comes first."""
-        d_model = self._dims.d_model
-        wide, n_groups = 4 * d_model, 4 * d_model // _GROUP
-        if not self._room or n_tokens > len(self._room[0]):
-            self._room = [
-                *(np.empty((n_tokens, n), np.float32) for n in (d_model, d_model, wide, d_model)),
-                np.empty((n_tokens, wide), np.int8),
-                np.empty((n_tokens, n_groups), np.float32),
-                np.empty((n_tokens, n_groups), np.int32),
-            ]
-        return Scratch(*(array.ctypes.data for array in self._room))
+    def _make_room(self, n_tokens: int) -> None:
+        """What a step works in, as large as the largest so far."""
+        if n_tokens > len(self._hidden):
+            self._hidden = np.empty((n_tokens, self._dims.d_model), np.float32)
+            self._room = AlignedMemory(self._n_bytes(byref(self._decoder), n_tokens))

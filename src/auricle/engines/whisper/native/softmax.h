@@ -9,8 +9,8 @@ static const float TWO_FOR_E = 1.44269504f; /* e to the power of x is 2 to that 
 static inline float greatest_of(float *scores, int n, int n_all) {
     Floats most = all(-INFINITY);
     for (int i = n; i < n_all; i++) scores[i] = -INFINITY;
-    for (int i = 0; i < n_all; i += LANES) most = _mm512_max_ps(most, load(scores + i));
-    return _mm512_reduce_max_ps(most);
+    for (int i = 0; i < n_all; i += LANES) most = larger(most, load(scores + i));
+    return greatest_in(most);
 }
 
 /* Of the row behind this one, while this one is computed. */
@@ -24,9 +24,9 @@ static inline float exponentials(float *scores, int n, int n_all) {
     Floats sum = all(0.0f);
     for (int i = 0; i < n_all; i += LANES) {
         fetch_vectors(scores + n_all + i, 1);
-        const Floats e = power_of_two(_mm512_fmadd_ps(load(scores + i), all(TWO_FOR_E), less));
+        const Floats e = power_of_two(fused(load(scores + i), all(TWO_FOR_E), less));
         store(scores + i, e);
-        sum = _mm512_add_ps(sum, e);
+        sum = sum + e;
     }
-    return _mm512_reduce_add_ps(sum);
+    return sum_of(sum);
 }

@@ -1,8 +1,8 @@
-/* A head of the encoder's attention over bytes: two linear layers, of its keys and of its values. */
+/* A head of the encoder's attention over whole numbers: two linear layers, of its keys and of its values. */
 #pragma once
 
 #include "heads.h"
-#include "linear_bytes.h"
+#include "linear.h"
 #include "softmax.h"
 
 enum {
@@ -12,23 +12,37 @@ enum {
 
 /* What a thread computes a head in: n_all is a multiple of STRIPE. */
 typedef struct {
-    float *scores, *mixed;     /* (QUERY_BLOCK, n_all), (QUERY_BLOCK, HEAD) */
-    uint8_t *keys, *values;    /* packed as weights: n_all * HEAD */
-    float *key_scales;         /* (n_all) */
-    float *value_scales;       /* (HEAD) */
-    Rounded rounded;           /* of (QUERY_BLOCK, n_all) */
+    float *scores, *mixed; /* (QUERY_BLOCK, n_all), (QUERY_BLOCK, HEAD) */
+    Weight *keys, *values; /* packed: n_all * HEAD */
+    float *key_scales;     /* (n_all) */
+    float *value_scales;   /* (HEAD) */
+    Rounded rounded;       /* of queries, then of shares: (QUERY_BLOCK, HEAD), (QUERY_BLOCK, n_all) */
 } HeadRoom;
 
 static HeadRoom head_room(char **from, size_t n_all) {
     HeadRoom r;
     r.scores = taken(from, sizeof(float) * QUERY_BLOCK * n_all);
     r.mixed = taken(from, sizeof(float) * QUERY_BLOCK * HEAD);
-    r.keys = taken(from, n_all * HEAD);
-    r.values = taken(from, n_all * HEAD);
+    r.keys = taken(from, sizeof(Weight) * n_all * HEAD);
+    r.values = taken(from, sizeof(Weight) * n_all * HEAD);
     r.key_scales = taken(from, sizeof(float) * n_all);
     r.value_scales = taken(from, sizeof(float) * HEAD);
-    r.rounded = rounded_room(from, QUERY_BLOCK, n_all);
+    r.rounded = rounded_room(from, QUERY_BLOCK, n_all > HEAD ? n_all : HEAD);
     return r;
+}
+
+/* A key without what all have in common, as levels of a weight; gives their scale. */
+static float levels_of_key(const float *key, const Floats mean[HEAD / LANES], int32_t levels[HEAD]) {
+    Floats left[HEAD / LANES];
+    Integers most = smallest_size();
+    for (int i = 0; i < HEAD / LANES; i++) {
+        left[i] = load(key + i * LANES) - mean[i];
+        most = larger_size(most, left[i]);
+    }
+    const float greatest = largest_of(most);
+    const Floats times = all((float)WEIGHT_LIMIT / greatest);
+    for (int i = 0; i < HEAD / LANES; i++) store_integers(levels + i * LANES, nearest(left[i] * times));
+    return greatest / (float)WEIGHT_LIMIT;
 }
 
 /* Keys as the weights of a layer from a query to a score for each position. What all keys have in
@@ -37,29 +51,20 @@ static void pack_keys(const float *keys, int n, size_t stride, HeadRoom r, int n
     Floats mean[HEAD / LANES];
     mean_of(keys, n, stride, mean);
     for (int p = 0; p < n_all; p++) {
-        int8_t levels[HEAD] = {0};
-        float key[HEAD];
-        int32_t offset;
-        r.key_scales[p] = 0.0f;
-        if (p < n) {
-            for (int i = 0; i < HEAD / LANES; i++)
-                store(key + i * LANES, _mm512_sub_ps(load(keys + p * stride + i * LANES), mean[i]));
-            round_group(key, levels, r.key_scales + p, &offset);
-        }
-        uint8_t *stripe = r.keys + (size_t)(p / STRIPE) * STRIPE * HEAD + 4 * (p % STRIPE);
-        for (int i = 0; i < HEAD; i++) stripe[(size_t)(i / 4) * 4 * STRIPE + i % 4] = (uint8_t)(levels[i] + 128);
+        int32_t levels[HEAD] = {0};
+        r.key_scales[p] = p < n ? levels_of_key(keys + p * stride, mean, levels) : 0.0f;
+        for (int i = 0; i < HEAD; i++) r.keys[weight_at(HEAD, p, i)] = weight_of(levels[i]);
     }
 }
 
 /* Values as the weights of a layer from shares of all positions to the mixed value. */
 static void pack_values(const float *values, int n, size_t stride, HeadRoom r, int n_all) {
-    const Channels channels = channels_of(values, n, stride, 127.0f, r.value_scales);
+    const Channels channels = channels_of(values, n, stride, (float)WEIGHT_LIMIT, r.value_scales);
     for (int p = 0; p < n_all; p++) {
         int32_t levels[HEAD] = {0};
         for (int i = 0; i < HEAD / LANES && p < n; i++)
-            _mm512_storeu_si512(levels + i * LANES, levels_of(values + p * stride, &channels, i));
-        uint8_t *four = r.values + (size_t)(p / 4) * 4 * HEAD + p % 4;
-        for (int i = 0; i < HEAD; i++) four[4 * i] = (uint8_t)(levels[i] + 128);
+            store_integers(levels + i * LANES, levels_of(values + p * stride, &channels, i));
+        for (int i = 0; i < HEAD; i++) r.values[weight_at(n_all, i, p)] = weight_of(levels[i]);
     }
 }
 
@@ -70,7 +75,7 @@ static void attend_block(const float *queries, int n_rows, int n, size_t stride,
     const Linear to_mixed = {r.values, r.value_scales, no_bias, n_all, HEAD};
     float sums[QUERY_BLOCK];
     for (int row = 0; row < n_rows; row++) {
-        round_group(queries + row * stride, r.rounded.levels + row * HEAD, r.rounded.steps + row, r.rounded.offsets + row);
+        round_group(queries + row * stride, HEAD, r.rounded, (size_t)row * HEAD, (size_t)row);
         r.rounded.steps[row] *= 0.125f;
     }
     linear(&to_scores, r.rounded, n_rows, r.scores);
@@ -79,5 +84,5 @@ static void attend_block(const float *queries, int n_rows, int n, size_t stride,
     linear(&to_mixed, r.rounded, n_rows, r.mixed);
     for (int row = 0; row < n_rows; row++)
         for (int i = 0; i < HEAD; i += LANES)
-            store(out + row * out_stride + i, _mm512_mul_ps(load(r.mixed + row * HEAD + i), all(1.0f / sums[row])));
+            store(out + row * out_stride + i, load(r.mixed + row * HEAD + i) * all(1.0f / sums[row]));
 }
