@@ -75,7 +75,7 @@ static void attend_block(const float *queries, int n_rows, int n, size_t stride,
     const Linear to_mixed = {r.values, r.value_scales, no_bias, n_all, HEAD};
     float sums[QUERY_BLOCK];
     for (int row = 0; row < n_rows; row++) {
-        round_group(queries + row * stride, HEAD, r.rounded, (size_t)row * HEAD, (size_t)row);
+        round_group(queries + row * stride, HEAD, row, 0, r.rounded);
         r.rounded.steps[row] *= 0.125f;
     }
     linear(&to_scores, r.rounded, n_rows, r.scores);

@@ -30,11 +30,8 @@ static inline size_t weight_at(int n_in, int output, int input) {
 
 static inline void round_rows(const float *x, int n_rows, int n_in, Rounded to) {
     const int n_groups = groups_of(n_in);
-    for (int row = 0; row < n_rows; row++)
-        for (int group = 0; group < n_groups; group++) {
-            const size_t at = (size_t)row * n_in + (size_t)group * GROUP;
-            round_group(x + at, group_size(n_in, group), to, at, (size_t)row * n_groups + group);
-        }
+    for (int row = 0; row < n_rows; row++, x += n_in)
+        for (int group = 0; group < n_groups; group++) round_group(x + group * GROUP, n_in, row, group, to);
 }
 
 /* One stripe of outputs for n <= TILE rows. Inlined with n known, so all products stay in registers. */

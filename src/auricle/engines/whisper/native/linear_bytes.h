@@ -45,19 +45,20 @@ static inline Rounded rows_behind(Rounded x, int row, int n_in) {
     return (Rounded){x.levels + (size_t)row * n_in, x.steps + n_groups, x.offsets + n_groups};
 }
 
-/* n = GROUP values as levels from `at` on, what they are to be multiplied by, and -128 times their sum. */
-static inline void round_group(const float *x, int n, Rounded to, size_t at, size_t group) {
+/* A group of a row's values as levels, what they are to be multiplied by, and -128 times their sum. */
+static inline void round_group(const float *x, int n_in, int row, int group, Rounded to) {
+    const size_t at = (size_t)row * n_in + (size_t)group * GROUP, number = (size_t)row * groups_of(n_in) + group;
     Integers most = smallest_size(), sum = _mm512_setzero_si512();
-    for (int i = 0; i < n; i += LANES) most = larger_size(most, load(x + i));
+    for (int i = 0; i < GROUP; i += LANES) most = larger_size(most, load(x + i));
     const float greatest = largest_of(most);
     const Floats times = all(127.0f / greatest);
-    for (int i = 0; i < n; i += LANES) {
+    for (int i = 0; i < GROUP; i += LANES) {
         const Integers level = nearest(load(x + i) * times);
         sum = _mm512_add_epi32(sum, level);
         store_bytes(to.levels + at + i, level);
     }
-    to.steps[group] = greatest / 127.0f;
-    to.offsets[group] = (int32_t)(-128u * (uint32_t)_mm512_reduce_add_epi32(sum)); /* of no numbers: anything */
+    to.steps[number] = greatest / 127.0f;
+    to.offsets[number] = (int32_t)(-128u * (uint32_t)_mm512_reduce_add_epi32(sum)); /* of no numbers: anything */
 }
 
 /* What is fetched beside four inputs: `n_lines` of 64 bytes, by inputs from `ahead` bytes on. */

@@ -21,7 +21,7 @@ typedef struct {
 static inline Query query_of(const float *values) {
     int8_t levels[HEAD];
     Query query;
-    round_group(values, HEAD, (Rounded){levels, &query.step, &query.offset}, 0, 0);
+    round_group(values, HEAD, 0, 0, (Rounded){levels, &query.step, &query.offset});
     query.levels = _mm512_loadu_si512(levels);
     return query;
 }

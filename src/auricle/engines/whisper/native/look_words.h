@@ -20,9 +20,12 @@ typedef struct {
 static inline Integers widened(const int8_t *bytes) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)bytes)); }
 
 static inline Query query_of(const float *values) {
-    int16_t levels[HEAD];
-    Query query = {.step = levels_within(values, HEAD, (float)LEVEL_LIMIT, levels)};
-    for (int i = 0; i < HEAD / WIDE; i++) query.levels[i] = _mm256_loadu_si256((const Integers *)(levels + i * WIDE));
+    Query query;
+    const Floats times = times_within(values, HEAD, &query.step);
+    for (int i = 0; i < HEAD / WIDE; i++) {
+        const __m128i low = words_of(values + i * WIDE, times), high = words_of(values + i * WIDE + LANES, times);
+        query.levels[i] = _mm256_set_m128i(high, low);
+    }
     return query;
 }
 
