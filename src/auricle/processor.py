@@ -14,6 +14,9 @@ _WIDE_INT8_DOT = frozenset(
     f"avx512{part}" for part in ("f", "bw", "cd", "dq", "vl", "_vnni")
 )  # with which every processor has what came before them: FMA, F16C, BMI
 
+_AVX2 = frozenset({"avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe"})
+"""With what every processor with AVX2 has, but a virtual machine may hide."""
+
 _BF16_TILES = frozenset({"amx_tile", "amx_bf16", "avx512_bf16"})
 
 _ISA_ORDER = [
@@ -61,8 +64,8 @@ def has_wide_int8_dot() -> bool:
 
 @cache
 def has_avx2() -> bool:
-    """Whether 256-bit operations on whole numbers are instructions of this processor."""
-    return "avx2" in _flags() and _is_allowed("AVX2")
+    """Whether 256-bit operations on whole numbers, and all of x86-64-v3, are of this processor."""
+    return _flags() >= _AVX2 and _is_allowed("AVX2")
 
 
 @cache

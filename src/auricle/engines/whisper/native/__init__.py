@@ -1,1 +1,1 @@
-"""The decoder's step in C, for processors with AVX-512 and VNNI."""
+"""Whisper's layers in C, for processors with AVX2 or more."""

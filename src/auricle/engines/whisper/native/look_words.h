@@ -17,7 +17,9 @@ typedef struct {
     float step;
 } Query;
 
-static inline Integers widened(const int8_t *bytes) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)bytes)); }
+static inline Integers widened(const int8_t *bytes) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)bytes));
+}
 
 static inline Query query_of(const float *values) {
     Query query;

@@ -1,6 +1,6 @@
-"""The decoder by the compiled library: no graph between its sums.
+"""The decoder by a compiled library: no graph between its sums.
 
-What it computes is what the graph does with int8 weights, inputs and windows; a text's own keys
+What it computes is what the graph does with int8 weights and windows; a text's own keys
 and values are float16. All products are sums of integers or of one row alone, in one order, so a
 row has the same logits, to the last bit, whoever else is in the step.
 """

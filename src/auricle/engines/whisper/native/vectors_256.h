@@ -33,7 +33,9 @@ static inline Floats fused_less(Floats a, Floats b, Floats c) { return _mm256_fn
 static inline Floats larger(Floats a, Floats b) { return _mm256_max_ps(a, b); }
 static inline Floats square_root(Floats values) { return _mm256_sqrt_ps(values); }
 static inline Floats size_of(Floats values) { return _mm256_andnot_ps(all(-0.0f), values); }
-static inline Floats whole(Floats values) { return _mm256_round_ps(values, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline Floats whole(Floats values) {
+    return _mm256_round_ps(values, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 
 /* The instruction's error is 4e-4; one step of Newton's method leaves 1e-7. */
 static inline Floats about_one_by(Floats values) {
@@ -43,8 +45,8 @@ static inline Floats about_one_by(Floats values) {
 
 /* Powers between -126 and 127. */
 static inline Floats times_two_to(Floats values, Floats power) {
-    const Integers exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(power), _mm256_set1_epi32(127)), 23);
-    return values * _mm256_castsi256_ps(exponent);
+    const Integers exponent = _mm256_add_epi32(_mm256_cvtps_epi32(power), _mm256_set1_epi32(127));
+    return values * _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
 }
 
 static inline float sum_of(Floats values) {

@@ -36,7 +36,9 @@ static inline Floats fused_less(Floats a, Floats b, Floats c) { return _mm512_fn
 static inline Floats larger(Floats a, Floats b) { return _mm512_max_ps(a, b); }
 static inline Floats square_root(Floats values) { return _mm512_sqrt_ps(values); }
 static inline Floats size_of(Floats values) { return _mm512_abs_ps(values); }
-static inline Floats whole(Floats values) { return _mm512_roundscale_ps(values, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline Floats whole(Floats values) {
+    return _mm512_roundscale_ps(values, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 static inline Floats about_one_by(Floats values) { return _mm512_rcp14_ps(values); } /* error 6e-5 */
 static inline Floats times_two_to(Floats values, Floats power) { return _mm512_scalef_ps(values, power); }
 
