@@ -34,6 +34,13 @@ Stretch = tuple[float, float]
 """From when to when, in seconds."""
 
 
+MISSED_SPEECH_S = 1.0
+"""Speech behind the end of a hypothesis from which it left something out."""
+
+MIN_PROGRESS_S = 1.0
+"""How far a hypothesis must get for what it left out to be asked for: that begins there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """What an engine is given: up to `EngineInfo.max_utterance_s` seconds of mono audio.
@@ -48,6 +55,14 @@ class Utterance:
     def duration_s(self) -> float:
         """Length in seconds."""
         return len(self.waveform) / SAMPLE_RATE
+
+    def last_before_s(self, speech_s: float) -> float:
+        """The latest time that has so much speech behind it, in seconds; 0 if none has."""
+        for start_s, end_s in reversed(self.speech):
+            if end_s - start_s >= speech_s:
+                return end_s - speech_s
+            speech_s -= end_s - start_s
+        return 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from auricle.audio.waveform import SAMPLE_RATE
 from auricle.engines.protocol import (
+    MIN_PROGRESS_S,
+    MISSED_SPEECH_S,
     DecodeOptions,
     Delta,
     Failed,
@@ -32,10 +34,6 @@ from auricle.vad.segmenter import Segmenter, SegmenterOptions
 
 SPEECH = SegmenterOptions(min_silence_ms=400, pad_ms=300)
 """How speech is cut for recognition: fine, since windows join it again."""
-MISSED_SPEECH_S = 1.0
-"""Speech behind the end of a hypothesis from which its tail is decoded again."""
-MIN_PROGRESS_S = 1.0
-"""A tail is only decoded again if the hypothesis got at least that far, and begins there."""
 
 
 @dataclass(slots=True)

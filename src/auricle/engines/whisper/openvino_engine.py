@@ -161,11 +161,10 @@ class OpenVinoWhisper:
 
     def _decoding_of(self, utterance: Utterance, options: DecodeOptions) -> WindowDecoding:
         what = (self._kernel, self._vocabulary, self._policy, self._context)
-        duration_s = utterance.duration_s
         if options.given_text is not None:
-            return GivenText(*what, options=options, duration_s=duration_s)
+            return GivenText(*what, options=options, utterance=utterance)
         bias = self._biases.of(options.context_bias)
-        return WindowDecoding(*what, options=options, duration_s=duration_s, bias=bias)
+        return WindowDecoding(*what, options=options, utterance=utterance, bias=bias)
 
     def cancel(self, key: int) -> None:
         """See `Engine`."""

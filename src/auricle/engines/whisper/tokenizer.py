@@ -1,5 +1,6 @@
 """Whisper's vocabulary: special tokens, text and pieces of words."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -90,6 +91,11 @@ class WhisperTokenizer:
     def seconds(self, token: int) -> float:
         """The time a timestamp token stands for, in seconds into the window."""
         return (token - self.timestamp_begin) * TIMESTAMP_STEP_S
+
+    def timestamps(self, first_s: float, before_s: float) -> range:
+        """The timestamp tokens of the times from the first on and before the second."""
+        first, last = (math.ceil(s / TIMESTAMP_STEP_S - 1e-6) for s in (first_s, before_s))
+        return range(self.timestamp_begin + first, self.timestamp_begin + last)
 
     def pieces(self, tokens: Sequence[int]) -> Iterator[tuple[str, int]]:
         """The shortest runs of tokens that decode to whole characters, with their lengths."""

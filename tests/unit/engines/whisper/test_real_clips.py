@@ -13,7 +13,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from auricle.engines.protocol import DecodeOptions, Delta, Engine, Final, Hypothesis, Utterance
+from auricle.audio.waveform import SAMPLE_RATE
+from auricle.engines.protocol import (
+    MISSED_SPEECH_S,
+    DecodeOptions,
+    Delta,
+    Engine,
+    Final,
+    Hypothesis,
+    Stretch,
+    Utterance,
+)
 from auricle.engines.whisper.ctranslate2_engine import CTranslate2Whisper
 from auricle.engines.whisper.graphs.compiling import GraphOptions
 from auricle.engines.whisper.openvino_engine import OpenVinoWhisper
@@ -33,12 +43,12 @@ POLICY = DecodePolicy(beam_size=1)
 N_CLIPS = 8
 
 
-def waveform_of(path: Path) -> NDArray[np.float32]:
+def waveform_of(path: Path, first_s: float = 0.0) -> NDArray[np.float32]:
     resampler = av.AudioResampler("flt", "mono", 16_000)
     with av.open(str(path)) as container:
         frames = [f for frame in container.decode(audio=0) for f in resampler.resample(frame)]
     joined: NDArray[np.float32] = np.concatenate([f.to_ndarray()[0] for f in frames])
-    return joined[: 30 * 16_000]
+    return joined[round(first_s * SAMPLE_RATE) :][: 30 * SAMPLE_RATE]
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +69,13 @@ def engine(whisper_base: Path) -> Iterator[OpenVinoWhisper]:
 
 
 def decode_all(
-    engine: Engine, waveforms: list[NDArray[np.float32]], options: DecodeOptions
+    engine: Engine,
+    waveforms: list[NDArray[np.float32]],
+    options: DecodeOptions,
+    speech: tuple[Stretch, ...] = (),
 ) -> list[Hypothesis]:
     for key, waveform in enumerate(waveforms):
-        engine.join(key, Utterance(waveform), options)
+        engine.join(key, Utterance(waveform, speech), options)
     done: dict[int, Hypothesis] = {}
     sent = dict.fromkeys(range(len(waveforms)), "")
     while len(done) < len(waveforms):
@@ -117,3 +130,16 @@ def test_words_lie_where_ctranslate2_hears_them(
     assert len(apart) > 20
     assert np.median(apart) <= 0.06  # three positions of the encoder
     other.close()
+
+
+def test_a_window_is_heard_to_its_last_speech(engine: OpenVinoWhisper) -> None:
+    rows = [json.loads(line) for line in (SPEECH / "manifest.jsonl").read_text().splitlines()]
+    path = next(r["path"] for r in rows if r["id"] == "longform-ljspeech-LJ001")
+    last_s = 29.5
+    waveform = waveform_of(SPEECH / path, first_s=last_s)[: round(last_s * SAMPLE_RATE)]
+    options = DecodeOptions(language="en")
+    (left,) = decode_all(engine, [waveform], options)
+    assert left.end_s < last_s - MISSED_SPEECH_S, "it leaves a sentence to the next window"
+    (whole,) = decode_all(engine, [waveform], options, speech=((0.0, last_s),))
+    assert whole.end_s >= last_s - MISSED_SPEECH_S
+    assert text_of(whole).startswith(text_of(left).rstrip(".,"))

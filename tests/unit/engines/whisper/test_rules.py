@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from auricle.engines.whisper.decoding.rules import (
+    GoOn,
     SuppressAtBegin,
     SuppressTokens,
     TimestampRules,
@@ -97,3 +98,22 @@ def test_text_after_the_last_possible_pair_may_only_end(tokens: list[int]) -> No
     after = allowed([*tokens, 1])
     assert EOT in after
     assert not {t for t in after if t >= BEGIN}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "may_end"),
+    [
+        ([], True),
+        ([BEGIN, 1], True),
+        ([BEGIN, 1, 69], True),
+        ([BEGIN, 1, 70], False),
+        ([BEGIN, 1, 70, 70], False),
+        ([BEGIN, 1, 79], False),
+        ([BEGIN, 1, 80], True),
+    ],
+)
+def test_no_end_behind_a_time_that_leaves_speech(tokens: list[int], *, may_end: bool) -> None:
+    logits = flat()
+    GoOn(eot=EOT, times=range(70, 80)).apply(logits, tokens)
+    assert (logits[EOT] > -np.inf) == may_end
+    assert np.isfinite(np.delete(logits, EOT)).all()

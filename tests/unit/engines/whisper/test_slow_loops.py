@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auricle.engines.protocol import DecodeOptions
+from auricle.audio.waveform import SAMPLE_RATE
+from auricle.engines.protocol import DecodeOptions, Utterance
 from auricle.engines.whisper.decoding.context import ContextPolicy
 from auricle.engines.whisper.decoding.rules import LogitRow
 from auricle.engines.whisper.decoding.streaming import TextStream
@@ -70,8 +71,9 @@ def decode(folder: Path, text: str, duration_s: float) -> str:
     tokens = [begin, *tokenizer.encode(text), begin + round(duration_s / 0.02)]
     rows = SaidBy(tokens, begin + 1501, tokenizer.eot)
     options = DecodeOptions(language="en")
+    utterance = Utterance(np.zeros(round(duration_s * SAMPLE_RATE), np.float32))
     window = WindowDecoding(
-        rows, vocabulary, DecodePolicy(), ContextPolicy(), options=options, duration_s=duration_s
+        rows, vocabulary, DecodePolicy(), ContextPolicy(), options=options, utterance=utterance
     )
     result: WindowResult | None = None
     while result is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from auricle.engines.protocol import DecodeOptions
+from auricle.engines.protocol import DecodeOptions, Utterance
 from auricle.engines.whisper.decoding.context import ContextPolicy
 from auricle.engines.whisper.decoding.rules import LogitRow
 from auricle.engines.whisper.decoding.search import Decoded
@@ -32,11 +32,9 @@ class GivenText(WindowDecoding):
         context: ContextPolicy,
         *,
         options: DecodeOptions,
-        duration_s: float,
+        utterance: Utterance,
     ) -> None:
-        super().__init__(
-            kernel, vocabulary, policy, context, options=options, duration_s=duration_s
-        )
+        super().__init__(kernel, vocabulary, policy, context, options=options, utterance=utterance)
         tokens = (
             vocabulary.tokenizer.encode_phrase(options.given_text) if options.given_text else []
         )

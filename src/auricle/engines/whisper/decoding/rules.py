@@ -41,6 +41,24 @@ class SuppressAtBegin(SuppressTokens):
             super().apply(logits, tokens)
 
 
+class GoOn:
+    """No end behind some times: speech follows that would have to be encoded again.
+
+    Whisper likes to leave the last sentence of a window to the next one (Radford et al. 2022,
+    section 4.5), though it hears it as well as those before.
+    """
+
+    def __init__(self, *, eot: int, times: range) -> None:
+        """Args: `eot` is the end, `times` are timestamps that must not be the last token."""
+        self._eot = eot
+        self._times = times
+
+    def apply(self, logits: LogitRow, tokens: Sequence[int]) -> None:
+        """See `LogitRule`."""
+        if tokens and tokens[-1] in self._times:
+            logits[self._eot] = -np.inf
+
+
 class TimestampRules:
     """Timestamps come in pairs around segments, never go back, and open the window.
 

@@ -11,13 +11,20 @@ from typing import Protocol
 
 import numpy as np
 
-from auricle.engines.protocol import DecodeOptions
+from auricle.engines.protocol import (
+    MIN_PROGRESS_S,
+    MISSED_SPEECH_S,
+    DecodeOptions,
+    Stretch,
+    Utterance,
+)
 from auricle.engines.whisper.decoding.beam import BeamSearch, Biased
 from auricle.engines.whisper.decoding.context import FULL_CONTEXT_S, Attempt, ContextPolicy
 from auricle.engines.whisper.decoding.greedy import GreedySearch
 from auricle.engines.whisper.decoding.languages import probabilities_of
 from auricle.engines.whisper.decoding.previous_text import previous_tokens
 from auricle.engines.whisper.decoding.rules import (
+    GoOn,
     LogitRow,
     LogitRule,
     SuppressAtBegin,
@@ -74,8 +81,8 @@ class Vocabulary:
         tokenizer = WhisperTokenizer(folder / "tokenizer.json")
         return cls(tokenizer, GenerationConfig.read(folder, tokenizer))
 
-    def rules(self, last_s: float) -> list[LogitRule]:
-        """The rules of a window with timestamps up to `last_s`."""
+    def rules(self, last_s: float, go_on_s: Stretch) -> list[LogitRule]:
+        """The rules of a window with times up to `last_s`, none of `go_on_s` being the last."""
         tokenizer = self.tokenizer
         never = (*self.config.suppressed, *self._control_tokens())
         return [
@@ -87,6 +94,7 @@ class Vocabulary:
                 last_s=last_s,
                 step_s=TIMESTAMP_STEP_S,
             ),
+            GoOn(eot=tokenizer.eot, times=tokenizer.timestamps(*go_on_s)),
         ]
 
     def _control_tokens(self) -> range:
@@ -120,16 +128,19 @@ class WindowDecoding:
         context: ContextPolicy,
         *,
         options: DecodeOptions,
-        duration_s: float,
+        utterance: Utterance,
         bias: Favouring | None = None,
     ) -> None:
         self._kernel = kernel
         self._vocabulary = vocabulary
         self._policy = policy
         self._options = options
-        self._duration_s = duration_s
+        self._duration_s = utterance.duration_s
+        self._go_on_s = (MIN_PROGRESS_S, utterance.last_before_s(MISSED_SPEECH_S))
         self._bias = bias
-        self._attempts = context.attempts(policy.attempts(options.temperature), duration_s)
+        self._attempts = context.attempts(
+            policy.attempts(options.temperature), utterance.duration_s
+        )
         self._attempt: Attempt = next(self._attempts)
         self._state: CrossState | None = None
         self._row: int | None = None
@@ -276,7 +287,7 @@ class WindowDecoding:
 
     def _begin_search(self, row: int) -> Search:
         attempt = self._attempt
-        rules = self._vocabulary.rules(attempt.context_s)
+        rules = self._vocabulary.rules(attempt.context_s, self._go_on_s)
         limits = SearchLimits(
             self._vocabulary.tokenizer.eot, self._policy.token_cap(self._duration_s)
         )
