@@ -23,7 +23,11 @@ from auricle.engines.protocol import (
 from auricle.engines.whisper.decoding.given_text import MAX_TEXT_TOKENS
 from auricle.engines.whisper.decoding.previous_text import previous_tokens
 from auricle.engines.whisper.policy import DecodePolicy, is_loop, loop_start
-from auricle.engines.whisper.segments import TokenSegment, split_at_timestamps
+from auricle.engines.whisper.segments import (
+    TokenSegment,
+    split_at_timestamps,
+    up_to_last_time,
+)
 from auricle.engines.whisper.tokenizer import TIMESTAMP_STEP_S, WhisperTokenizer
 from auricle.engines.whisper.word_times import words_of
 from auricle.transcript.model import Segment, Word
@@ -216,8 +220,11 @@ class CTranslate2Whisper:
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
+        tokens = result.sequences_ids[0]
+        if len(tokens) == self._policy.max_tokens:  # it had no room for the rest
+            tokens = up_to_last_time(tokens, self._tokenizer)
         return _Decoded(
-            tuple(result.sequences_ids[0]),
+            tuple(tokens),
             float(result.scores[0]),
             float(result.no_speech_prob),
             features,

@@ -20,6 +20,12 @@ class TokenSegment:
     end_s: float
 
 
+def up_to_last_time(tokens: Sequence[int], tokenizer: WhisperTokenizer) -> Sequence[int]:
+    """The tokens without those behind the last time; all if none but the opening one is there."""
+    times = [i for i, token in enumerate(tokens) if tokenizer.is_timestamp(token)]
+    return tokens[: times[-1] + 1] if times and times[-1] > 0 else tokens
+
+
 def split_at_timestamps(
     tokens: Sequence[int], tokenizer: WhisperTokenizer, duration_s: float
 ) -> tuple[list[TokenSegment], float]:

@@ -41,6 +41,15 @@ pytestmark = pytest.mark.skipif(
 
 POLICY = DecodePolicy(beam_size=1)
 N_CLIPS = 8
+CUT_S = 29.5
+PRINTED = (
+    "metal letters in the middle of the 15th century may justly be considered as the invention "
+    "of the art of printing. And it is worth mention in passing that, as an example of fine "
+    "typography, the earliest book printed with movable types, the Gutenberg, or 42 line Bible "
+    "of about 1455, has never been surpassed. Printing, then, for our purpose, may be considered "
+    "as the art of making books by means of"
+)
+"""What is read between `CUT_S` and twice of that in LJ001."""
 
 
 def waveform_of(path: Path, first_s: float = 0.0) -> NDArray[np.float32]:
@@ -132,14 +141,43 @@ def test_words_lie_where_ctranslate2_hears_them(
     other.close()
 
 
-def test_a_window_is_heard_to_its_last_speech(engine: OpenVinoWhisper) -> None:
+@pytest.fixture(scope="module")
+def printing() -> NDArray[np.float32]:
+    """Half a minute of one reader (LJ001), cut from a longer recording."""
     rows = [json.loads(line) for line in (SPEECH / "manifest.jsonl").read_text().splitlines()]
     path = next(r["path"] for r in rows if r["id"] == "longform-ljspeech-LJ001")
-    last_s = 29.5
-    waveform = waveform_of(SPEECH / path, first_s=last_s)[: round(last_s * SAMPLE_RATE)]
+    return waveform_of(SPEECH / path, first_s=CUT_S)[: round(CUT_S * SAMPLE_RATE)]
+
+
+def test_a_window_is_heard_to_its_last_speech(
+    engine: OpenVinoWhisper, printing: NDArray[np.float32]
+) -> None:
     options = DecodeOptions(language="en")
-    (left,) = decode_all(engine, [waveform], options)
-    assert left.end_s < last_s - MISSED_SPEECH_S, "it leaves a sentence to the next window"
-    (whole,) = decode_all(engine, [waveform], options, speech=((0.0, last_s),))
-    assert whole.end_s >= last_s - MISSED_SPEECH_S
+    (left,) = decode_all(engine, [printing], options)
+    assert left.end_s < CUT_S - MISSED_SPEECH_S, "it leaves a sentence to the next window"
+    (whole,) = decode_all(engine, [printing], options, speech=((0.0, CUT_S),))
+    assert whole.end_s >= CUT_S - MISSED_SPEECH_S
     assert text_of(whole).startswith(text_of(left).rstrip(".,"))
+
+
+@pytest.mark.parametrize("beam_size", [1, 4])
+@pytest.mark.parametrize("kind", ["openvino", "ctranslate2"])
+def test_what_a_text_has_no_room_for_is_left_for_later(
+    whisper_base: Path, printing: NDArray[np.float32], kind: str, beam_size: int
+) -> None:
+    policy = DecodePolicy(beam_size=beam_size, max_tokens=40)
+    engine: Engine = (
+        CTranslate2Whisper(whisper_base, policy)
+        if kind == "ctranslate2"
+        else OpenVinoWhisper(whisper_base, policy, GraphOptions.fastest())
+    )
+    parts, first = [], 0
+    while len(printing) - first > SAMPLE_RATE * MISSED_SPEECH_S:
+        heard = decode_all(engine, [printing[first:]], DecodeOptions(language="en"))[0]
+        assert heard.n_tokens <= 40
+        parts.append(text_of(heard))
+        first += round(heard.end_s * SAMPLE_RATE)
+    engine.close()
+    assert len(parts) > 1
+    words = normalize_basic(" ".join(parts)).split()
+    assert count_errors(normalize_basic(PRINTED).split(), words).rate < 0.2

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from auricle.engines.whisper.decoding.rules import (
+    EndInTime,
     GoOn,
+    LogitRule,
     SuppressAtBegin,
     SuppressTokens,
     TimestampRules,
@@ -117,3 +119,21 @@ def test_no_end_behind_a_time_that_leaves_speech(tokens: list[int], *, may_end: 
     GoOn(eot=EOT, times=range(70, 80)).apply(logits, tokens)
     assert (logits[EOT] > -np.inf) == may_end
     assert np.isfinite(np.delete(logits, EOT)).all()
+
+
+@given(seeds=st.lists(st.integers(0, 2**31), min_size=12, max_size=12))
+def test_a_text_that_has_no_more_room_is_closed_by_a_time(seeds: list[int]) -> None:
+    rules: list[LogitRule] = [RULES, EndInTime(eot=EOT, no_timestamps=NO_TIMESTAMPS, max_tokens=12)]
+    tokens: list[int] = []
+    for seed in seeds:
+        logits = np.random.default_rng(seed).normal(size=N_VOCAB).astype(np.float32)
+        logits[EOT] = -20
+        for rule in rules:
+            rule.apply(logits, tokens)
+        best = int(logits.argmax())
+        assert logits[best] > -np.inf
+        if best == EOT:
+            break
+        tokens.append(best)
+    is_last_time_reached = max(tokens, default=0) == BEGIN + 75
+    assert tokens[-1] >= BEGIN or is_last_time_reached

@@ -59,6 +59,27 @@ class GoOn:
             logits[self._eot] = -np.inf
 
 
+class EndInTime:
+    """The last token there is room for closes the text: what lies behind it is heard later."""
+
+    def __init__(self, *, eot: int, no_timestamps: int, max_tokens: int) -> None:
+        """Args: see the tokenizer; a text has `max_tokens` at most."""
+        self._eot = eot
+        self._begin = no_timestamps + 1
+        self._max_tokens = max_tokens
+
+    def apply(self, logits: LogitRow, tokens: Sequence[int]) -> None:
+        """See `LogitRule`; to be applied behind all others."""
+        n_left = self._max_tokens - len(tokens)
+        if n_left > 2 or not tokens:
+            return
+        if tokens[-1] >= self._begin:  # what would follow has no room for words and their end
+            logits[:] = -np.inf
+            logits[self._eot] = 0.0
+        elif n_left == 1 and logits[self._begin :].max() > -np.inf:
+            logits[: self._begin] = -np.inf
+
+
 class TimestampRules:
     """Timestamps come in pairs around segments, never go back, and open the window.
 

@@ -24,6 +24,7 @@ from auricle.engines.whisper.decoding.greedy import GreedySearch
 from auricle.engines.whisper.decoding.languages import probabilities_of
 from auricle.engines.whisper.decoding.previous_text import previous_tokens
 from auricle.engines.whisper.decoding.rules import (
+    EndInTime,
     GoOn,
     LogitRow,
     LogitRule,
@@ -81,7 +82,7 @@ class Vocabulary:
         tokenizer = WhisperTokenizer(folder / "tokenizer.json")
         return cls(tokenizer, GenerationConfig.read(folder, tokenizer))
 
-    def rules(self, last_s: float, go_on_s: Stretch) -> list[LogitRule]:
+    def rules(self, last_s: float, go_on_s: Stretch, max_tokens: int) -> list[LogitRule]:
         """The rules of a window with times up to `last_s`, none of `go_on_s` being the last."""
         tokenizer = self.tokenizer
         never = (*self.config.suppressed, *self._control_tokens())
@@ -95,6 +96,11 @@ class Vocabulary:
                 step_s=TIMESTAMP_STEP_S,
             ),
             GoOn(eot=tokenizer.eot, times=tokenizer.timestamps(*go_on_s)),
+            EndInTime(
+                eot=tokenizer.eot,
+                no_timestamps=tokenizer.no_timestamps,
+                max_tokens=max_tokens,
+            ),
         ]
 
     def _control_tokens(self) -> range:
@@ -287,7 +293,7 @@ class WindowDecoding:
 
     def _begin_search(self, row: int) -> Search:
         attempt = self._attempt
-        rules = self._vocabulary.rules(attempt.context_s, self._go_on_s)
+        rules = self._vocabulary.rules(attempt.context_s, self._go_on_s, self._policy.max_tokens)
         limits = SearchLimits(
             self._vocabulary.tokenizer.eot, self._policy.token_cap(self._duration_s)
         )
